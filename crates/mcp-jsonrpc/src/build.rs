@@ -1,0 +1,99 @@
+//! Messages from Rust values: written once, their parts known by construction.
+
+use std::cell::Cell;
+
+use bytes::Bytes;
+
+use crate::envelope::Envelope;
+use crate::scan::Span;
+use crate::{EncodeError, Id};
+
+thread_local! {
+    /// Room to serialize into, so that a built message costs one allocation of its exact size.
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// A scratch that grew beyond this goes back to the allocator.
+const KEEP: usize = 64 * 1024;
+
+/// A message in the making.
+pub(crate) struct Builder {
+    text: Vec<u8>,
+    id: Span,
+    method: Span,
+    body: Span,
+}
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        let mut text = SCRATCH.take();
+        text.clear();
+        text.extend_from_slice(b"{\"jsonrpc\":\"2.0\"");
+        Self { text, id: Span::default(), method: Span::default(), body: Span::default() }
+    }
+
+    pub(crate) fn id(mut self, id: &Id) -> Self {
+        self.id = self.member(b",\"id\":", |text| text.extend_from_slice(id.as_json()));
+        self
+    }
+
+    pub(crate) fn method(mut self, method: &str) -> Self {
+        // Writing a string to a vector cannot fail.
+        self.method = self.member(b",\"method\":", |text| drop(serde_json::to_writer(text, method)));
+        self
+    }
+
+    /// Appends `params`, `result` or `error`.
+    pub(crate) fn body(
+        mut self,
+        key: &[u8],
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>,
+    ) -> Result<Self, EncodeError> {
+        let mut outcome = Ok(());
+        self.body = self.member(key, |text| outcome = write(text));
+        outcome.map(|()| self)
+    }
+
+    /// Appends params; `null`, which is how serde writes `()` and `None`, stands for no params.
+    pub(crate) fn params(
+        self,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>,
+    ) -> Result<Self, EncodeError> {
+        let before = self.text.len();
+        let mut built = self.body(b",\"params\":", write)?;
+        match built.body.of(&built.text) {
+            b"null" => {
+                built.text.truncate(before);
+                built.body = Span::default();
+                Ok(built)
+            }
+            [b'{' | b'[', ..] => Ok(built),
+            _ => Err(EncodeError::structure()),
+        }
+    }
+
+    fn member(&mut self, key: &[u8], write: impl FnOnce(&mut Vec<u8>)) -> Span {
+        self.text.extend_from_slice(key);
+        let start = self.text.len();
+        write(&mut self.text);
+        Span::new(start, self.text.len())
+    }
+
+    pub(crate) fn finish(mut self) -> Envelope {
+        self.text.push(b'}');
+        let bytes = if self.text.len() > KEEP {
+            Bytes::from(std::mem::take(&mut self.text))
+        } else {
+            Bytes::copy_from_slice(&self.text)
+        };
+        Envelope { bytes, id: self.id, method: self.method, body: self.body, breaks: false }
+    }
+}
+
+impl Drop for Builder {
+    fn drop(&mut self) {
+        if self.text.capacity() <= KEEP {
+            SCRATCH.set(std::mem::take(&mut self.text));
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! A JSON value as text, and a look into an object without decoding it.
+
+use std::fmt;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::EncodeError;
+use crate::encode::serialize;
+use crate::envelope::each_member;
+use crate::scan::{MAX_DEPTH, Scanner, unescape, whole_value};
+
+/// One JSON value as its text, checked, on one line.
+///
+/// It is how a result, params or error data that are already text enter a message: through the same scan as everything
+/// else, and copied to the byte, except that raw line breaks between tokens become spaces.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Json(Bytes);
+
+impl Json {
+    /// Checks a text; blanks around the value are cut off.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError`] when it is not one JSON value in UTF-8, or is nested deeper than a message can hold.
+    pub fn parse(text: impl Into<Bytes>) -> Result<Self, EncodeError> {
+        let text: Bytes = text.into();
+        if std::str::from_utf8(&text).is_err() {
+            return Err(EncodeError::not_json());
+        }
+        // One level is the envelope that it will stand in.
+        let breaks = whole_value(&text, 1, MAX_DEPTH).map_err(|_| EncodeError::not_json())?;
+        let text = text.slice_ref(text.trim_ascii());
+        Ok(Self(if breaks { one_line(&text) } else { text }))
+    }
+
+    /// Serializes a value.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError`] when its `Serialize` fails or nests deeper than a message can hold.
+    pub fn new<T: Serialize + ?Sized>(value: &T) -> Result<Self, EncodeError> {
+        let mut text = Vec::new();
+        serialize(&mut text, value, 1)?;
+        Ok(Self(text.into()))
+    }
+
+    /// The text.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Decodes the text.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] when it does not fit `T`.
+    pub fn decode<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
+        decode(&self.0)
+    }
+}
+
+/// Length only: a value is somebody's data.
+impl fmt::Debug for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Json({} bytes)", self.0.len())
+    }
+}
+
+/// Raw line breaks stand only between tokens, so spaces in their place change no value and no length.
+pub(crate) fn one_line(text: &[u8]) -> Bytes {
+    text.iter()
+        .map(|&byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte })
+        .collect::<Vec<u8>>()
+        .into()
+}
+
+pub(crate) fn decode<T: DeserializeOwned>(text: &[u8]) -> Result<T, DecodeError> {
+    serde_json::from_slice(text).map_err(|error| DecodeError { error })
+}
+
+/// A look at the members of a JSON object, without decoding any of them.
+///
+/// ```
+/// let object = mcp_jsonrpc::Object::new(br#"{"_meta":{"progressToken":1e2}}"#).unwrap();
+/// let meta = mcp_jsonrpc::Object::new(object.get("_meta").unwrap()).unwrap();
+/// assert_eq!(meta.get("progressToken"), Some(&b"1e2"[..]));
+/// assert_eq!(meta.get("progresstoken"), None);
+/// ```
+#[derive(Clone, Copy)]
+pub struct Object<'a>(&'a [u8]);
+
+impl<'a> Object<'a> {
+    /// `None` when the text is no JSON object.
+    pub fn new(text: &'a [u8]) -> Option<Self> {
+        let text = text.trim_ascii();
+        (text.first() == Some(&b'{') && whole_value(text, 0, MAX_DEPTH).is_ok()).then_some(Self(text))
+    }
+
+    /// The value of a key as it is written; the last one where the key stands twice, as most readers take it.
+    ///
+    /// Takes one pass over the object.
+    pub fn get(&self, key: &str) -> Option<&'a [u8]> {
+        let mut found = None;
+        let mut scanner = Scanner::new(self.0, MAX_DEPTH);
+        let passed = each_member(&mut scanner, 1, |bytes, name, escaped, value| {
+            let name = name.of(bytes);
+            let same =
+                if escaped { unescape(name).is_some_and(|name| name == key) } else { name == key.as_bytes() };
+            if same {
+                found = Some(value);
+            }
+        });
+        passed.ok().and(found).map(|span| span.of(self.0))
+    }
+}
+
+impl fmt::Debug for Object<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Object({} bytes)", self.0.len())
+    }
+}
+
+/// A value did not fit the type that was asked for.
+///
+/// `Display` and `Debug` say what and where and never quote the value; [`DecodeError::detail`] may.
+pub struct DecodeError {
+    error: serde_json::Error,
+}
+
+impl DecodeError {
+    /// serde's own words, which may quote the value.
+    pub fn detail(&self) -> String {
+        self.error.to_string()
+    }
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the value does not fit the type asked for, at column {}", self.error.column())
+    }
+}
+
+impl fmt::Debug for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DecodeError({:?}, column {})", self.error.classify(), self.error.column())
+    }
+}
+
+impl std::error::Error for DecodeError {}
