@@ -1,0 +1,466 @@
+//! The poll tier: one connection, driven by whoever owns it.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, ready};
+
+use mcp_jsonrpc::{Message, Response};
+use tokio::time::{Instant, Sleep, sleep_until};
+use tracing::Span;
+
+use crate::endpoint::{Alive, Control, Driver, Endpoint, Sender};
+use crate::health::count;
+use crate::session::{Incoming, Session, Taken, Wish};
+use crate::wire::{Frame, Wire};
+use crate::{CloseReason, Context, Limits, Tap, queue};
+
+/// Messages that are read before what they caused is written: writes are gathered, and endless input starves nothing.
+const READS_PER_WRITE: u32 = 64;
+
+/// What a connection is made with.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Options {
+    /// The bounds.
+    pub limits: Limits,
+    /// What is known about all of its messages.
+    pub context: Context,
+    /// Sees the bytes as they pass.
+    pub tap: Option<Arc<dyn Tap>>,
+}
+
+impl Options {
+    /// The defaults, for a transport of this name.
+    pub fn new(transport: &'static str) -> Self {
+        Self { context: Context::new(transport), ..Self::default() }
+    }
+
+    /// Sets the bounds.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets the tap.
+    #[must_use]
+    pub fn with_tap(mut self, tap: Arc<dyn Tap>) -> Self {
+        self.tap = Some(tap);
+        self
+    }
+
+    /// Changes the context.
+    #[must_use]
+    pub fn with_context(mut self, change: impl FnOnce(&mut Context)) -> Self {
+        change(&mut self.context);
+        self
+    }
+}
+
+/// One connection, in the hand of whoever drives it.
+///
+/// Nothing moves unless it is polled: [`next`](Connection::next) reads, writes and yields what came in, without a hop
+/// through a queue. [`split`](Connection::split) and [`spawn`](Connection::spawn) make an [`Endpoint`] of it instead,
+/// whose driver does the polling; [`serve`](crate::serve) runs a handler on it.
+///
+/// ```text
+///            poll_ready, start_send, poll_flush
+///   wire  ◀──────────────────────────────────── outbound queue ◀── Sender, Responder, Caller
+///    │ poll_recv                                     ▲
+///    └──▶ scan ──▶ session tables ──▶ Incoming       │ refusals wait here for room, and reading waits for them
+///                       └──▶ a caller's answer
+/// ```
+///
+/// Dropping it ends the connection at once: what it had taken and not sent is lost, pending calls fail.
+pub struct Connection {
+    wire: Box<dyn Wire>,
+    session: Arc<Session>,
+    outbound: queue::Receiver<Message>,
+    phase: Phase,
+    /// An answer that the connection itself gives and that found no room; nothing is read until it has.
+    refusal: Option<Response>,
+    /// Messages that were read since the last write.
+    unread: u32,
+    tap: Option<Arc<dyn Tap>>,
+    span: Span,
+}
+
+/// ```text
+/// Open ──end of input, drain──▶ Draining ──nothing in flight, all sent, or late──▶ Closing ──▶ Closed
+///   └──output broken──▶ Lingering ──input says why, or late──────────────────────────▲
+/// ```
+enum Phase {
+    Open,
+    /// Accepted requests are finished until then.
+    Draining {
+        reason: CloseReason,
+        until: Pin<Box<Sleep>>,
+        reads: bool,
+    },
+    /// Nothing can be written; the input may say why until then.
+    Lingering {
+        reason: CloseReason,
+        until: Pin<Box<Sleep>>,
+    },
+    Closing,
+    Closed,
+}
+
+impl Connection {
+    /// Makes a connection of a wire.
+    pub fn new(wire: impl Wire + 'static, options: Options) -> Self {
+        let Options { limits, context, tap } = options;
+        let span = tracing::debug_span!(
+            "mcp.connection",
+            transport = context.transport,
+            peer = context.peer.map(tracing::field::display)
+        );
+        let (session, outbound) = Session::new(limits, context);
+        Self {
+            wire: Box::new(wire),
+            session,
+            outbound,
+            phase: Phase::Open,
+            refusal: None,
+            unread: 0,
+            tap,
+            span,
+        }
+    }
+
+    /// Sends on this connection, from anywhere.
+    pub fn sender(&self) -> Sender {
+        Sender::new(self.session.clone(), Alive::no_token())
+    }
+
+    /// Ends and inspects this connection, from anywhere.
+    pub fn control(&self) -> Control {
+        Control::new(self.session.clone(), Alive::no_token())
+    }
+
+    pub(crate) fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+
+    /// Reads and writes, and yields what came in; `None` when the connection has ended.
+    ///
+    /// Both directions move only while this is polled. After `Ready` it has to be polled again before what the
+    /// consumer sent goes out, so a consumer that waits for something else should use [`Connection::split`] or
+    /// [`serve`](crate::serve).
+    pub fn poll_next(&mut self, cx: &mut TaskContext<'_>) -> Poll<Option<Incoming>> {
+        self.poll(cx, true)
+    }
+
+    /// See [`Connection::poll_next`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Option<Incoming> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// Writes without reading: for a driver whose receiver has no room. Ready when the connection has ended.
+    pub(crate) fn poll_without_reading(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        self.poll(cx, false).map(drop)
+    }
+
+    fn poll(&mut self, cx: &mut TaskContext<'_>, read: bool) -> Poll<Option<Incoming>> {
+        let span = self.span.clone();
+        let _entered = span.enter();
+        let mut settled = 0;
+        loop {
+            match self.phase {
+                Phase::Closed => return Poll::Ready(None),
+                Phase::Closing => {
+                    ready!(self.wire.poll_close(cx));
+                    tracing::debug!(
+                        reason = self.session.close_reason().map(tracing::field::display),
+                        "closed"
+                    );
+                    self.phase = Phase::Closed;
+                    continue;
+                }
+                _ => {}
+            }
+            self.follow(self.session.poll_wish(cx));
+            if matches!(self.phase, Phase::Closing) {
+                continue;
+            }
+            if read && self.unread < READS_PER_WRITE && settled < READS_PER_WRITE {
+                match self.poll_read(cx) {
+                    Poll::Ready(Some(incoming)) => return Poll::Ready(Some(incoming)),
+                    Poll::Ready(None) => {
+                        settled += 1;
+                        continue;
+                    }
+                    Poll::Pending => {}
+                }
+            }
+            let more = self.unread >= READS_PER_WRITE || settled >= READS_PER_WRITE;
+            (self.unread, settled) = (0, 0);
+            let sent_all = self.poll_write(cx).is_ready();
+            if matches!(self.phase, Phase::Closing) || self.poll_end(cx, sent_all).is_ready() {
+                continue;
+            }
+            if self.refusal.is_some() && self.place_refusal() {
+                continue;
+            }
+            if read && more {
+                // There may be more to read: let others have their turn, then go on.
+                cx.waker().wake_by_ref();
+            }
+            return Poll::Pending;
+        }
+    }
+
+    /// What the handles ask for.
+    fn follow(&mut self, wish: Wish) {
+        match (wish, &self.phase) {
+            (Wish::Close, Phase::Open | Phase::Draining { .. } | Phase::Lingering { .. }) => {
+                self.close(CloseReason::ClosedHere);
+            }
+            (Wish::Drain, Phase::Open) => self.drain(CloseReason::ClosedHere, true),
+            _ => {}
+        }
+    }
+
+    fn drain(&mut self, reason: CloseReason, reads: bool) {
+        let until = Box::pin(sleep_until(Instant::now() + self.session.limits.drain));
+        self.session.start_draining();
+        self.phase = Phase::Draining { reason, until, reads };
+    }
+
+    fn close(&mut self, reason: CloseReason) {
+        self.session.close(reason);
+        // What the queue still holds is not sent any more.
+        while self.outbound.try_recv().is_some() {
+            count(&self.session.counters.dropped);
+        }
+        self.phase = Phase::Closing;
+    }
+
+    /// One input: what goes to the receiver, or `None` for one that was dealt with. Pending also when nothing is to be
+    /// read in this phase.
+    fn poll_read(&mut self, cx: &mut TaskContext<'_>) -> Poll<Option<Incoming>> {
+        let reads = !matches!(self.phase, Phase::Draining { reads: false, .. });
+        if !reads || self.refusal.is_some() {
+            return Poll::Pending;
+        }
+        match ready!(self.wire.poll_recv(cx)) {
+            Ok(frame) => {
+                self.unread += 1;
+                if matches!(self.phase, Phase::Lingering { .. }) {
+                    // Nobody can be answered any more; only the answers to our own calls still matter.
+                    if let Frame::Text(text) = frame
+                        && let Ok(message @ Message::Response(_)) =
+                            Message::parse(text, &self.session.limits.scan)
+                    {
+                        drop(self.session.take(message, &self.session.context, &self.session.outbound));
+                    }
+                    return Poll::Ready(None);
+                }
+                Poll::Ready(self.take(frame))
+            }
+            Err(reason) => {
+                self.input_ended(reason);
+                Poll::Ready(None)
+            }
+        }
+    }
+
+    fn input_ended(&mut self, reason: CloseReason) {
+        tracing::debug!(%reason, "end of input");
+        self.session.input_ended(reason.clone());
+        match &mut self.phase {
+            Phase::Draining { reads, .. } => *reads = false,
+            Phase::Lingering { .. } => self.close(reason),
+            _ => self.drain(reason, false),
+        }
+    }
+
+    fn take(&mut self, frame: Frame) -> Option<Incoming> {
+        let parsed = match frame {
+            Frame::Text(text) => {
+                if let Some(tap) = &self.tap {
+                    tap.received(&text);
+                }
+                Message::parse(text, &self.session.limits.scan)
+            }
+            Frame::Malformed(malformed) => Err(malformed),
+        };
+        let taken = match parsed {
+            Ok(message) => {
+                trace_message("in", &message);
+                self.session.take(message, &self.session.context, &self.session.outbound)
+            }
+            Err(malformed) => {
+                tracing::warn!(
+                    fault = malformed.fault().as_str(),
+                    id = malformed.id().map(tracing::field::display),
+                    bytes = malformed.input_len(),
+                    "malformed input"
+                );
+                self.session.take_malformed(malformed, &self.session.context)
+            }
+        };
+        match taken {
+            Taken::Incoming(incoming) => Some(incoming),
+            Taken::Answered(incoming, answer) => {
+                self.refuse(answer);
+                Some(incoming)
+            }
+            Taken::Refused(answer) => {
+                self.refuse(answer);
+                None
+            }
+            Taken::Settled => None,
+        }
+    }
+
+    /// Answers of the connection's own are not bounded by exchanges, so they wait for room like any other message.
+    fn refuse(&mut self, answer: Response) {
+        self.refusal = Some(answer);
+        self.place_refusal();
+    }
+
+    fn place_refusal(&mut self) -> bool {
+        let Some(answer) = self.refusal.take() else { return true };
+        match self.session.outbound.try_reserve(answer.len()) {
+            Ok(Some(permit)) => permit.send(answer.into()).is_ok(),
+            Ok(None) => {
+                self.refusal = Some(answer);
+                false
+            }
+            Err(_) => true,
+        }
+    }
+
+    /// Ready when all that was queued is on its way.
+    fn poll_write(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        if matches!(self.phase, Phase::Lingering { .. }) {
+            return Poll::Ready(());
+        }
+        match ready!(self.try_poll_write(cx)) {
+            Ok(()) => Poll::Ready(()),
+            Err(error) => {
+                tracing::debug!(%error, "output is broken");
+                let reason = CloseReason::from(error);
+                match &self.phase {
+                    // The input has ended too, and has said why.
+                    Phase::Draining { reason, reads: false, .. } => self.close(reason.clone()),
+                    _ => {
+                        let until = Box::pin(sleep_until(Instant::now() + self.session.limits.linger));
+                        self.session.start_draining();
+                        self.phase = Phase::Lingering { reason, until };
+                    }
+                }
+                Poll::Ready(())
+            }
+        }
+    }
+
+    fn try_poll_write(&mut self, cx: &mut TaskContext<'_>) -> Poll<std::io::Result<()>> {
+        loop {
+            ready!(self.wire.poll_ready(cx))?;
+            let Poll::Ready(Some(message)) = self.outbound.poll_recv(cx) else {
+                return self.wire.poll_flush(cx);
+            };
+            trace_message("out", &message);
+            self.session.counters.note_sent();
+            let line = message.into_line();
+            if let Some(tap) = &self.tap {
+                tap.sent(&line);
+            }
+            self.wire.start_send(line)?;
+        }
+    }
+
+    /// Ready when the phase has changed.
+    fn poll_end(&mut self, cx: &mut TaskContext<'_>, sent_all: bool) -> Poll<()> {
+        let done = sent_all
+            && self.refusal.is_none()
+            && self.session.flights().open() == 0
+            && self.outbound.is_empty();
+        let (reason, until, done) = match &mut self.phase {
+            // While answers can still come in, the calls that wait for them are part of what was accepted.
+            Phase::Draining { reason, until, reads } => {
+                let answered = !*reads || self.session.pending().len() == 0;
+                (reason, until, done && answered)
+            }
+            Phase::Lingering { reason, until } => (reason, until, false),
+            _ => return Poll::Pending,
+        };
+        if !done {
+            ready!(until.as_mut().poll(cx));
+            tracing::debug!("not everything could be finished in time");
+        }
+        let reason = reason.clone();
+        self.close(reason);
+        Poll::Ready(())
+    }
+
+    /// Makes an endpoint of it, and the driver that moves its bytes.
+    pub fn split(self) -> (Endpoint, Driver) {
+        let limits = self.session.limits;
+        let (inbox, receiver) = queue::channel(limits.inbound_bytes, limits.inbound_count);
+        Endpoint::new(self, inbox, receiver)
+    }
+
+    /// Like [`Connection::split`], with what comes in put into a queue that other connections share: one place for
+    /// every session's exchanges. The context tells them apart.
+    ///
+    /// Nothing is told through that queue when this connection ends; [`Control::closed`] is.
+    pub fn split_into(self, inbox: queue::Sender<Incoming>) -> (Sender, Control, Driver) {
+        Endpoint::shared(self, inbox)
+    }
+
+    /// Makes an endpoint of it and gives its driver to the current tokio runtime.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime, as [`tokio::spawn`] does.
+    pub fn spawn(self) -> Endpoint {
+        let (endpoint, driver) = self.split();
+        tokio::spawn(driver);
+        endpoint
+    }
+
+    /// Drives it until it has ended in good order, taking nothing new from it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the connection at once.
+    pub async fn finish(mut self) -> Arc<CloseReason> {
+        self.session.wish(Wish::Drain);
+        while self.next().await.is_some() {}
+        self.session.closed().await
+    }
+}
+
+fn trace_message(direction: &'static str, message: &Message) {
+    if tracing::enabled!(target: "mcp.message", tracing::Level::TRACE) {
+        tracing::trace!(
+            target: "mcp.message",
+            direction,
+            kind = message.kind(),
+            method = message.method().as_deref(),
+            id = message.id().map(tracing::field::display),
+            bytes = message.len(),
+        );
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.session.close(CloseReason::ClosedHere);
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("session", &self.session).finish_non_exhaustive()
+    }
+}

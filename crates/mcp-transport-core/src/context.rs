@@ -1,0 +1,83 @@
+//! What is known about a message beside its bytes.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::Revision;
+
+/// What is known about where a message came from.
+///
+/// One value is shared by all messages of a connection that know no more than it does.
+/// Layers add what they know as typed extensions: an HTTP binding adds the parts of the request.
+#[derive(Clone, Default)]
+pub struct Context {
+    /// The transport's name: `stdio`, `memory`, `sse`, …
+    pub transport: &'static str,
+    /// The peer's address, where there is one.
+    pub peer: Option<SocketAddr>,
+    /// The session, where there is one. It is an address and never a proof of identity.
+    pub session: Option<Arc<str>>,
+    /// Who the peer was found to be; `None` where nobody asked.
+    pub principal: Option<Principal>,
+    /// The revision that the peer speaks, where the binding knows it.
+    pub revision: Option<Revision>,
+    extensions: Extensions,
+}
+
+/// Who a peer was authenticated to be.
+///
+/// Compared as a whole: parts that distinguish two users (issuer, client, subject) all belong in it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Principal(Arc<str>);
+
+impl Principal {
+    /// A principal by its full, unambiguous name.
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self(name.into())
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Principal(..)")
+    }
+}
+
+type Extensions = HashMap<TypeId, Arc<dyn Any + Send + Sync>>;
+
+impl Context {
+    /// A context of a transport.
+    pub fn new(transport: &'static str) -> Self {
+        Self { transport, ..Self::default() }
+    }
+
+    /// Adds a value, in place of an earlier one of the same type.
+    pub fn insert<T: Any + Send + Sync>(&mut self, value: T) {
+        self.extensions.insert(TypeId::of::<T>(), Arc::new(value));
+    }
+
+    /// The value of a type that some layer added.
+    pub fn get<T: Any + Send + Sync>(&self) -> Option<&T> {
+        self.extensions.get(&TypeId::of::<T>())?.downcast_ref()
+    }
+}
+
+/// Without session, principal and extensions: they are somebody's secrets.
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("transport", &self.transport)
+            .field("peer", &self.peer)
+            .field("revision", &self.revision)
+            .field("extensions", &self.extensions.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,208 @@
+//! A request with its own way back.
+
+use std::fmt;
+use std::sync::Arc;
+
+use mcp_jsonrpc::{ErrorCode, ErrorObject, Id, Message, Notification, Request, Response};
+use serde::Serialize;
+
+use crate::flights::Flight;
+use crate::health::count;
+use crate::session::Session;
+use crate::{Caller, Context, Error, queue};
+
+/// A request of the peer, what is known about it, and the way back for its answer.
+///
+/// Correlation is by exchange and never by JSON-RPC id: two peers may both use id 1.
+#[derive(Debug)]
+pub struct Exchange {
+    request: Request,
+    context: Arc<Context>,
+    responder: Responder,
+}
+
+impl Exchange {
+    pub(crate) fn new(
+        request: Request,
+        context: Arc<Context>,
+        session: Arc<Session>,
+        out: queue::Sender<Message>,
+        flight: Flight,
+        id: Id,
+    ) -> Self {
+        Self { request, context, responder: Responder { session, out, flight, id, open: true } }
+    }
+
+    /// The request.
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// What is known about it.
+    pub fn context(&self) -> &Arc<Context> {
+        &self.context
+    }
+
+    /// The way back.
+    pub fn responder(&self) -> &Responder {
+        &self.responder
+    }
+
+    /// Takes it apart.
+    pub fn into_parts(self) -> (Request, Arc<Context>, Responder) {
+        (self.request, self.context, self.responder)
+    }
+
+    /// Answers with a result; see [`Responder::finish`].
+    pub fn finish<T: Serialize + ?Sized>(self, result: &T) {
+        self.responder.finish(result);
+    }
+
+    /// Answers with an error; see [`Responder::fail`].
+    pub fn fail(self, error: &ErrorObject) {
+        self.responder.fail(error);
+    }
+}
+
+/// The way back of one request: notifications, questions, and exactly one answer.
+///
+/// The answer is a last word: it never waits and is never refused for want of room, because exchanges are bounded
+/// where they are admitted. It goes through the same queue as the notifications before it, so order holds.
+/// After the peer has cancelled, or the connection has closed, it is silent.
+///
+/// Dropping it unanswered sends an internal error with reason `unanswered`, so a handler that panics leaves nobody
+/// waiting.
+pub struct Responder {
+    session: Arc<Session>,
+    out: queue::Sender<Message>,
+    flight: Flight,
+    id: Id,
+    open: bool,
+}
+
+impl Responder {
+    /// Answers with a result. A result that does not serialize is answered with an internal error.
+    pub fn finish<T: Serialize + ?Sized>(self, result: &T) {
+        match Response::result(&self.id, result) {
+            Ok(response) => self.answer(response),
+            Err(error) => {
+                tracing::warn!(%error, "a result cannot be put into a message");
+                self.fail(&ErrorObject::new(
+                    ErrorCode::INTERNAL_ERROR,
+                    "the result cannot be put into a message",
+                ));
+            }
+        }
+    }
+
+    /// Answers with an error.
+    pub fn fail(self, error: &ErrorObject) {
+        let response = Response::error(&self.id, error);
+        self.answer(response);
+    }
+
+    /// Answers with a ready response, byte for byte except for its id, which becomes that of the request.
+    ///
+    /// This is how a proxy passes on what somebody else answered.
+    pub fn respond(self, response: Response) {
+        if response.id().is_some_and(|id| id.as_json() == self.id.as_json()) {
+            self.answer(response);
+            return;
+        }
+        match response.id() {
+            Some(_) => {
+                let response = response.with_id(&self.id);
+                self.answer(response);
+            }
+            None => match response.outcome() {
+                mcp_jsonrpc::Outcome::Error(error) => self.fail(&error),
+                mcp_jsonrpc::Outcome::Result(_) => drop(self),
+            },
+        }
+    }
+
+    fn answer(mut self, response: Response) {
+        self.open = false;
+        let response = match self.session.admit_outgoing(response.len()) {
+            Ok(()) => response,
+            Err(_) => {
+                Response::error(&self.id, &ErrorObject::with_reason("the response is too large", "too_large"))
+            }
+        };
+        self.last_word(response);
+    }
+
+    /// The flight lands in every case; the word goes out only while somebody wants it.
+    fn last_word(&self, response: Response) {
+        let wanted = self.session.flights().land(self.flight);
+        if !wanted || self.out.last_word(response.into()).is_err() {
+            count(&self.session.counters.dropped);
+        }
+        self.session.landed();
+    }
+
+    /// Sends a notification that belongs to this request, such as progress.
+    ///
+    /// # Errors
+    ///
+    /// Closed when the connection or the request's stream has ended, or the peer has cancelled; limit when the message
+    /// is larger than [`Limits::max_message`](crate::Limits::max_message).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped while it waits for room, it has sent nothing.
+    pub async fn notify(&self, notification: Notification) -> Result<(), Error> {
+        if self.is_cancelled() {
+            return Err(self.session.closed_error());
+        }
+        self.session.admit_outgoing(notification.len())?;
+        let permit = self.out.reserve(notification.len()).await.map_err(|_| self.session.closed_error())?;
+        permit.send(notification.into()).map_err(|_| self.session.closed_error())
+    }
+
+    /// Asks the peer on this request's own stream: sampling, roots, elicitation.
+    ///
+    /// # Spec
+    ///
+    /// Legacy era only. MCP 2026-07-28, basic: servers do not initiate requests.
+    pub fn caller(&self) -> Caller {
+        Caller::on(self.session.clone(), self.out.clone())
+    }
+
+    /// Whether the peer has given up: it cancelled, or the connection has ended.
+    pub fn is_cancelled(&self) -> bool {
+        self.session.flights().is_given_up(self.flight)
+    }
+
+    /// Waits until the peer gives up. One waiter at a time is woken.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing.
+    pub async fn cancelled(&self) {
+        self.session.given_up(self.flight).await;
+    }
+
+    /// The id of the request.
+    pub fn id(&self) -> &Id {
+        &self.id
+    }
+}
+
+impl Drop for Responder {
+    fn drop(&mut self) {
+        if self.open {
+            self.open = false;
+            self.last_word(Response::error(
+                &self.id,
+                &ErrorObject::with_reason("the request was not answered", "unanswered"),
+            ));
+        }
+    }
+}
+
+impl fmt::Debug for Responder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Responder").field("id", &self.id).finish_non_exhaustive()
+    }
+}

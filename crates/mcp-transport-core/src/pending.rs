@@ -1,0 +1,152 @@
+//! Requests of ours that wait for their response.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use mcp_jsonrpc::{Id, Malformed, Response};
+use tokio::time::Instant;
+
+use crate::{CloseReason, Error, ErrorKind};
+
+/// The pending table; an answer rests in it until its caller takes it, so a call costs no allocation of its own.
+#[derive(Debug, Default)]
+pub(crate) struct Pending {
+    calls: HashMap<u64, Call>,
+    last: u64,
+    closed: Option<Arc<CloseReason>>,
+}
+
+#[derive(Debug)]
+struct Call {
+    state: State,
+    waker: Option<Waker>,
+    /// When a progress notification with this call's token came in last.
+    progress: Option<Instant>,
+    token: Option<Id>,
+}
+
+#[derive(Debug)]
+enum State {
+    Waiting,
+    Answered(Response),
+    Failed(Malformed),
+}
+
+impl Pending {
+    /// Calls that wait.
+    pub(crate) fn len(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Opens a call.
+    pub(crate) fn open(&mut self, max: u32) -> Result<u64, Error> {
+        if let Some(reason) = &self.closed {
+            return Err(Error::closed(reason.clone()));
+        }
+        if self.calls.len() >= max as usize {
+            return Err(Error::new(ErrorKind::Limit, "too many requests wait for their response"));
+        }
+        self.last += 1;
+        let call = Call { state: State::Waiting, waker: None, progress: None, token: None };
+        self.calls.insert(self.last, call);
+        Ok(self.last)
+    }
+
+    /// Has progress with this token keep the call alive.
+    pub(crate) fn watch(&mut self, call: u64, token: Id) {
+        if let Some(call) = self.calls.get_mut(&call) {
+            call.token = Some(token);
+        }
+    }
+
+    /// Whether any call wants to hear of progress.
+    pub(crate) fn watches(&self) -> bool {
+        self.calls.values().any(|call| call.token.is_some())
+    }
+
+    pub(crate) fn progress(&mut self, token: &Id, now: Instant) {
+        for call in self.calls.values_mut().filter(|call| call.token.as_ref() == Some(token)) {
+            call.progress = Some(now);
+        }
+    }
+
+    pub(crate) fn last_progress(&self, call: u64) -> Option<Instant> {
+        self.calls.get(&call)?.progress
+    }
+
+    /// Gives a response to whoever waits for it, or gives it back.
+    pub(crate) fn answer(&mut self, response: Response) -> Result<Wake, Response> {
+        match self.waiting(response.id().as_ref()) {
+            Some(call) => Ok(call.settle(State::Answered(response))),
+            None => Err(response),
+        }
+    }
+
+    /// Tells whoever waits for this id that what came cannot be used; `None` if nobody does.
+    pub(crate) fn fail(&mut self, malformed: &Malformed) -> Option<Wake> {
+        Some(self.waiting(malformed.id())?.settle(State::Failed(malformed.clone())))
+    }
+
+    fn waiting(&mut self, id: Option<&Id>) -> Option<&mut Call> {
+        let call = u64::try_from(id?.as_i64()?).ok()?;
+        self.calls.get_mut(&call).filter(|call| matches!(call.state, State::Waiting))
+    }
+
+    /// The outcome of a call, which it takes out of the table.
+    pub(crate) fn poll(&mut self, call: u64, cx: &mut Context<'_>) -> Poll<Result<Response, Error>> {
+        let Some(entry) = self.calls.get_mut(&call) else {
+            return Poll::Ready(Err(Error::new(ErrorKind::Internal, "the call is not in the table")));
+        };
+        if matches!(entry.state, State::Waiting) {
+            if let Some(reason) = &self.closed {
+                return Poll::Ready(Err(Error::closed(reason.clone())));
+            }
+            match &mut entry.waker {
+                Some(waker) => waker.clone_from(cx.waker()),
+                waker => *waker = Some(cx.waker().clone()),
+            }
+            return Poll::Pending;
+        }
+        match self.calls.remove(&call).map(|entry| entry.state) {
+            Some(State::Answered(response)) => Poll::Ready(Ok(response)),
+            Some(State::Failed(malformed)) => Poll::Ready(Err(malformed.into())),
+            _ => Poll::Ready(Err(Error::new(ErrorKind::Internal, "the call is not in the table"))),
+        }
+    }
+
+    /// Forgets a call; says whether it was still waiting for a peer that may yet be told.
+    pub(crate) fn abandon(&mut self, call: u64) -> bool {
+        let waiting = self.calls.remove(&call).is_some_and(|call| matches!(call.state, State::Waiting));
+        if self.calls.is_empty() && self.calls.capacity() > 64 {
+            self.calls = HashMap::new();
+        }
+        waiting && self.closed.is_none()
+    }
+
+    /// Ends every waiting call with this reason, and refuses new ones.
+    pub(crate) fn close(&mut self, reason: &Arc<CloseReason>) -> Vec<Wake> {
+        self.closed.get_or_insert_with(|| reason.clone());
+        self.calls.values_mut().map(|call| Wake(call.waker.take())).collect()
+    }
+}
+
+impl Call {
+    fn settle(&mut self, state: State) -> Wake {
+        self.state = state;
+        Wake(self.waker.take())
+    }
+}
+
+/// Somebody to wake once the lock is free: what a waker runs is not ours to know.
+#[must_use]
+#[derive(Debug)]
+pub(crate) struct Wake(pub(crate) Option<Waker>);
+
+impl Wake {
+    pub(crate) fn now(self) {
+        if let Some(waker) = self.0 {
+            waker.wake();
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! The one queue: bounded in bytes and in count, with room for last words.
+//!
+//! tokio's mpsc counts messages and not bytes, allocates a block at birth and keeps no room for what `Drop` must say;
+//! that is why this is not it.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
+
+/// A ring that grew beyond this is given back once it is empty.
+const KEEP_SLOTS: usize = 256;
+
+/// Makes a queue of at most `max_bytes` and `max_count`.
+///
+/// Each message costs its length and at least `max_bytes / max_count`, so that one semaphore holds both bounds.
+/// A message larger than `max_bytes` costs all of it: it passes, alone.
+/// Nothing is allocated for messages before the first one.
+pub fn channel<T>(max_bytes: u32, max_count: u32) -> (Sender<T>, Receiver<T>) {
+    let max_bytes = max_bytes.max(1);
+    let inner = Arc::new(Inner {
+        state: Mutex::new(State { items: VecDeque::new(), reader: None, closed: false }),
+        room: Arc::new(Semaphore::new(max_bytes as usize)),
+        max_bytes,
+        unit: (max_bytes / max_count.max(1)).max(1),
+    });
+    (Sender(inner.clone()), Receiver(inner))
+}
+
+struct Inner<T> {
+    state: Mutex<State<T>>,
+    room: Arc<Semaphore>,
+    max_bytes: u32,
+    unit: u32,
+}
+
+struct State<T> {
+    items: VecDeque<Slot<T>>,
+    reader: Option<Waker>,
+    /// Nothing comes in any more; what is in can still be taken.
+    closed: bool,
+}
+
+struct Slot<T> {
+    item: T,
+    /// Given back when the item is taken; last words have none.
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+impl<T> Inner<T> {
+    /// No code of others runs under the lock, so a poisoned one is as good as before.
+    fn state(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn cost(&self, len: usize) -> u32 {
+        u32::try_from(len).unwrap_or(u32::MAX).clamp(self.unit.min(self.max_bytes), self.max_bytes)
+    }
+
+    fn push(&self, item: T, room: Option<OwnedSemaphorePermit>) -> Result<(), Closed> {
+        let reader = {
+            let mut state = self.state();
+            if state.closed {
+                return Err(Closed);
+            }
+            state.items.push_back(Slot { item, _room: room });
+            state.reader.take()
+        };
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+        Ok(())
+    }
+
+    fn close(&self) {
+        let reader = {
+            let mut state = self.state();
+            state.closed = true;
+            state.reader.take()
+        };
+        self.room.close();
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+}
+
+/// The queue takes nothing more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the queue is closed")]
+pub struct Closed;
+
+/// The way in; any number of them.
+pub struct Sender<T>(Arc<Inner<T>>);
+
+impl<T> Sender<T> {
+    /// Waits for room for one message of `len` bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`] when the queue takes nothing more, also while this waits.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives up its place in line and nothing else.
+    pub async fn reserve(&self, len: usize) -> Result<Permit<T>, Closed> {
+        let cost = self.0.cost(len);
+        let room = self.0.room.clone().acquire_many_owned(cost).await.map_err(|_| Closed)?;
+        Ok(Permit { to: self.0.clone(), room })
+    }
+
+    /// Room for one message of `len` bytes if there is some now; `None` if not.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`] when the queue takes nothing more.
+    pub fn try_reserve(&self, len: usize) -> Result<Option<Permit<T>>, Closed> {
+        match self.0.room.clone().try_acquire_many_owned(self.0.cost(len)) {
+            Ok(room) => Ok(Some(Permit { to: self.0.clone(), room })),
+            Err(TryAcquireError::NoPermits) => Ok(None),
+            Err(TryAcquireError::Closed) => Err(Closed),
+        }
+    }
+
+    /// Puts in a message that needs no room.
+    ///
+    /// It never waits and is never refused for want of room, so it is only for what is bounded where it is made: there
+    /// is one answer to each admitted request, and one cancellation for each of ours.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`] when the queue takes nothing more; the message is dropped.
+    pub fn last_word(&self, item: T) -> Result<(), Closed> {
+        self.0.push(item, None)
+    }
+
+    /// Takes nothing more; what is in can still be taken, and then the receiver sees the end.
+    pub fn close(&self) {
+        self.0.close();
+    }
+
+    /// Messages that wait.
+    pub fn depth(&self) -> usize {
+        self.0.state().items.len()
+    }
+
+    /// Bytes that are taken or promised, as far as they count against the bound.
+    pub fn used_bytes(&self) -> usize {
+        (self.0.max_bytes as usize).saturating_sub(self.0.room.available_permits())
+    }
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").field("depth", &self.depth()).finish_non_exhaustive()
+    }
+}
+
+/// Room for one message; dropping it gives the room back.
+pub struct Permit<T> {
+    to: Arc<Inner<T>>,
+    room: OwnedSemaphorePermit,
+}
+
+impl<T> Permit<T> {
+    /// Puts the message in.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`] when the queue has closed since; the message is dropped.
+    pub fn send(self, item: T) -> Result<(), Closed> {
+        self.to.push(item, Some(self.room))
+    }
+}
+
+impl<T> fmt::Debug for Permit<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit").field("cost", &self.room.num_permits()).finish()
+    }
+}
+
+/// The way out. Dropping it closes the queue and drops what is in it.
+pub struct Receiver<T>(Arc<Inner<T>>);
+
+impl<T> Receiver<T> {
+    /// The next message; `None` once the queue is closed and empty.
+    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        let mut state = self.0.state();
+        if let Some(item) = take(&mut state) {
+            drop(state);
+            return Poll::Ready(Some(item));
+        }
+        if state.closed {
+            return Poll::Ready(None);
+        }
+        match &mut state.reader {
+            Some(reader) => reader.clone_from(cx.waker()),
+            reader => *reader = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+
+    /// The next message; `None` once the queue is closed and empty.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn recv(&mut self) -> Option<T> {
+        poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    /// The next message if there is one now.
+    pub fn try_recv(&mut self) -> Option<T> {
+        take(&mut self.0.state())
+    }
+
+    /// Takes nothing more; what is in can still be taken.
+    pub fn close(&self) {
+        self.0.close();
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.0.state().items.is_empty()
+    }
+}
+
+fn take<T>(state: &mut State<T>) -> Option<T> {
+    let slot = state.items.pop_front()?;
+    if state.items.is_empty() && state.items.capacity() > KEEP_SLOTS {
+        state.items = VecDeque::new();
+    }
+    Some(slot.item)
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        self.0.close();
+        // Items may hold senders of this very queue, so they are dropped outside the lock.
+        let items = std::mem::take(&mut self.0.state().items);
+        drop(items);
+    }
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver").field("depth", &self.0.state().items.len()).finish_non_exhaustive()
+    }
+}

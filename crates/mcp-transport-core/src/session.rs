@@ -1,0 +1,371 @@
+//! What all bindings share: who waits for what, and how it ends.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context as TaskContext, Poll, Waker};
+
+use mcp_jsonrpc::{ErrorObject, Id, Malformed, Message, Notification, Object, Response};
+use tokio::time::Instant;
+
+use crate::exchange::Exchange;
+use crate::flights::Flights;
+use crate::health::{Counters, Health, State, count, read};
+use crate::pending::{Pending, Wake};
+use crate::queue;
+use crate::{CloseReason, Context, Error, ErrorKind, Limits};
+
+/// What a receiver yields, in wire order.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Incoming {
+    /// A request, with its own way back.
+    Request(Exchange),
+    /// A notification.
+    Notification(Notification, Arc<Context>),
+    /// A response that no [`Caller`](crate::Caller) of this connection waits for: unknown, late, or a proxy's.
+    Response(Response, Arc<Context>),
+    /// An input that is no message. Its sender has been answered, if it is one to be answered.
+    Malformed(Malformed, Arc<Context>),
+}
+
+impl Incoming {
+    /// Bytes that it counts for against a bound.
+    pub fn weight(&self) -> usize {
+        match self {
+            Self::Request(exchange) => exchange.request().len(),
+            Self::Notification(notification, _) => notification.len(),
+            Self::Response(response, _) => response.len(),
+            Self::Malformed(..) => 0,
+        }
+    }
+}
+
+/// What became of an input.
+#[derive(Debug)]
+pub enum Taken {
+    /// It goes to the receiver.
+    Incoming(Incoming),
+    /// It goes to the receiver, and this answer goes back.
+    Answered(Incoming, Response),
+    /// It is not admitted, and this answer goes back.
+    Refused(Response),
+    /// A caller has it.
+    Settled,
+}
+
+/// One connection's or legacy session's tables: requests in flight each way, counters, and the reason of the end.
+///
+/// A binding of its own (an HTTP server, say) feeds it what it reads with [`Session::take`] and writes what comes out
+/// of the queue; everything made with [`Connection`](crate::Connection) does that already.
+pub struct Session {
+    pub(crate) limits: Limits,
+    pub(crate) context: Arc<Context>,
+    pub(crate) outbound: queue::Sender<Message>,
+    pub(crate) counters: Counters,
+    flights: Mutex<Flights>,
+    pending: Mutex<Pending>,
+    life: Mutex<Life>,
+    ended: tokio::sync::Notify,
+}
+
+#[derive(Debug, Default)]
+struct Life {
+    /// What the handles ask of the driver.
+    wish: Wish,
+    draining: bool,
+    reason: Option<Arc<CloseReason>>,
+    driver: Option<Waker>,
+}
+
+/// What the handles ask of the driver.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Wish {
+    #[default]
+    Run,
+    /// Finish what was accepted, then end.
+    Drain,
+    /// End now.
+    Close,
+}
+
+/// No code of others runs under these locks, so a poisoned one is as good as before.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Session {
+    /// A session and the way out of its outbound queue.
+    pub fn new(limits: Limits, context: Context) -> (Arc<Self>, queue::Receiver<Message>) {
+        let (outbound, out) = queue::channel(limits.outbound_bytes, limits.outbound_count);
+        let session = Self {
+            limits,
+            context: Arc::new(context),
+            outbound,
+            counters: Counters::new(),
+            flights: Mutex::default(),
+            pending: Mutex::default(),
+            life: Mutex::default(),
+            ended: tokio::sync::Notify::new(),
+        };
+        (Arc::new(session), out)
+    }
+
+    /// The bounds.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// What is known about all messages of this session.
+    pub fn context(&self) -> &Arc<Context> {
+        &self.context
+    }
+
+    /// The queue of what goes out when it belongs to no exchange with a stream of its own.
+    pub fn outbound(&self) -> &queue::Sender<Message> {
+        &self.outbound
+    }
+
+    /// Sorts a message that came in: to the caller that waits for it, or towards the receiver.
+    ///
+    /// `out` is where the answers to a request go: the session's own queue, or that of one response stream.
+    pub fn take(
+        self: &Arc<Self>,
+        message: Message,
+        context: &Arc<Context>,
+        out: &queue::Sender<Message>,
+    ) -> Taken {
+        self.counters.note_received();
+        match message {
+            Message::Request(request) => {
+                let id = request.id();
+                let refusal = if self.is_draining() {
+                    ErrorObject::with_reason("the connection is shutting down", "shutting_down")
+                } else if let Some(flight) = lock(&self.flights).admit(&id, self.limits.max_in_flight) {
+                    let exchange =
+                        Exchange::new(request, context.clone(), self.clone(), out.clone(), flight, id);
+                    return Taken::Incoming(Incoming::Request(exchange));
+                } else {
+                    ErrorObject::with_reason("too many requests in flight", "overloaded")
+                };
+                count(&self.counters.refused);
+                Taken::Refused(Response::error(&id, &refusal))
+            }
+            Message::Notification(notification) => {
+                self.note(&notification);
+                Taken::Incoming(Incoming::Notification(notification, context.clone()))
+            }
+            Message::Response(response) => {
+                let answered = lock(&self.pending).answer(response);
+                match answered {
+                    Ok(caller) => {
+                        caller.now();
+                        Taken::Settled
+                    }
+                    Err(response) => {
+                        count(&self.counters.unmatched);
+                        Taken::Incoming(Incoming::Response(response, context.clone()))
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sorts an input that is no message: it fails the call that waits for its id, or its sender is told once.
+    pub fn take_malformed(&self, malformed: Malformed, context: &Arc<Context>) -> Taken {
+        self.counters.note_received();
+        count(&self.counters.malformed);
+        let may_be_awaited = malformed.form() != mcp_jsonrpc::Form::Request;
+        let caller = if may_be_awaited { lock(&self.pending).fail(&malformed) } else { None };
+        let answer = if caller.is_some() { None } else { malformed.answer() };
+        caller.into_iter().for_each(Wake::now);
+        let incoming = Incoming::Malformed(malformed, context.clone());
+        match answer {
+            Some(answer) => Taken::Answered(incoming, answer),
+            None => Taken::Incoming(incoming),
+        }
+    }
+
+    /// The two notifications that concern the tables; both also go to the receiver.
+    fn note(&self, notification: &Notification) {
+        match &*notification.method() {
+            "notifications/cancelled" => {
+                if let Some(id) = id_in(notification, "requestId") {
+                    let waiting = lock(&self.flights).give_up(&id);
+                    waiting.into_iter().for_each(Wake::now);
+                }
+            }
+            "notifications/progress" => {
+                let mut pending = lock(&self.pending);
+                if pending.watches()
+                    && let Some(token) = id_in(notification, "progressToken")
+                {
+                    pending.progress(&token, Instant::now());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn flights(&self) -> MutexGuard<'_, Flights> {
+        lock(&self.flights)
+    }
+
+    pub(crate) fn pending(&self) -> MutexGuard<'_, Pending> {
+        lock(&self.pending)
+    }
+
+    /// Checks a message that is about to go out.
+    pub(crate) fn admit_outgoing(&self, len: usize) -> Result<(), Error> {
+        if len > self.limits.max_message {
+            return Err(Error::new(ErrorKind::Limit, "the message is larger than the limit"));
+        }
+        Ok(())
+    }
+
+    /// Why it ended, if it has.
+    pub fn close_reason(&self) -> Option<Arc<CloseReason>> {
+        lock(&self.life).reason.clone()
+    }
+
+    /// The error for something that came too late.
+    pub(crate) fn closed_error(&self) -> Error {
+        Error::closed(self.close_reason().unwrap_or_else(|| Arc::new(CloseReason::ClosedHere)))
+    }
+
+    /// Waits for the end and says why.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing.
+    pub async fn closed(&self) -> Arc<CloseReason> {
+        loop {
+            let mut ended = std::pin::pin!(self.ended.notified());
+            // Registered before the look, so an end in between is not missed.
+            ended.as_mut().enable();
+            if let Some(reason) = self.close_reason() {
+                return reason;
+            }
+            ended.await;
+        }
+    }
+
+    /// Ends it: every pending call fails with the reason, every exchange is told, the queue takes nothing more.
+    ///
+    /// The first reason stays.
+    pub fn close(&self, reason: CloseReason) {
+        let reason = {
+            let mut life = lock(&self.life);
+            if life.reason.is_some() {
+                return;
+            }
+            let reason = Arc::new(reason);
+            life.reason = Some(reason.clone());
+            reason
+        };
+        let callers = lock(&self.pending).close(&reason);
+        let handlers = lock(&self.flights).give_up_all();
+        callers.into_iter().chain(handlers).for_each(Wake::now);
+        self.outbound.close();
+        self.ended.notify_waiters();
+        self.wake_driver();
+    }
+
+    /// No answer can come in any more: pending calls fail now, exchanges may still be answered.
+    pub(crate) fn input_ended(&self, reason: CloseReason) {
+        lock(&self.life).draining = true;
+        let callers = lock(&self.pending).close(&Arc::new(reason));
+        callers.into_iter().for_each(Wake::now);
+    }
+
+    /// Requests are refused from now on; what was accepted may still be answered.
+    pub(crate) fn start_draining(&self) {
+        lock(&self.life).draining = true;
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        lock(&self.life).draining
+    }
+
+    /// Asks the driver for something; a stronger wish stays.
+    pub(crate) fn wish(&self, wish: Wish) {
+        {
+            let mut life = lock(&self.life);
+            life.wish = life.wish.max(wish);
+        }
+        self.wake_driver();
+    }
+
+    /// What the driver is asked for; it is woken when that changes.
+    pub(crate) fn poll_wish(&self, cx: &mut TaskContext<'_>) -> Wish {
+        let mut life = lock(&self.life);
+        match &mut life.driver {
+            Some(driver) => driver.clone_from(cx.waker()),
+            driver => *driver = Some(cx.waker().clone()),
+        }
+        life.wish
+    }
+
+    fn wake_driver(&self) {
+        let driver = lock(&self.life).driver.take();
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+    }
+
+    /// An exchange has ended without a message; a driver that waits for the last one has to look.
+    pub(crate) fn landed(&self) {
+        if self.is_draining() {
+            self.wake_driver();
+        }
+    }
+
+    pub(crate) async fn given_up(&self, flight: crate::flights::Flight) {
+        poll_fn(|cx| self.poll_given_up(flight, cx)).await;
+    }
+
+    fn poll_given_up(&self, flight: crate::flights::Flight, cx: &mut TaskContext<'_>) -> Poll<()> {
+        lock(&self.flights).poll_given_up(flight, cx)
+    }
+
+    /// How it is doing.
+    pub fn health(&self) -> Health {
+        let state = {
+            let life = lock(&self.life);
+            match (&life.reason, life.draining || life.wish != Wish::Run) {
+                (Some(_), _) => State::Closed,
+                (None, true) => State::Draining,
+                (None, false) => State::Open,
+            }
+        };
+        let counters = &self.counters;
+        Health {
+            state,
+            since_received: counters.since_received(),
+            since_sent: counters.since_sent(),
+            received: read(&counters.received),
+            sent: read(&counters.sent),
+            in_flight: lock(&self.flights).open(),
+            pending: lock(&self.pending).len(),
+            outbound_depth: self.outbound.depth(),
+            outbound_bytes: self.outbound.used_bytes(),
+            malformed: read(&counters.malformed),
+            refused: read(&counters.refused),
+            unmatched: read(&counters.unmatched),
+            dropped: read(&counters.dropped),
+        }
+    }
+}
+
+fn id_in(notification: &Notification, key: &str) -> Option<Id> {
+    Id::from_json(Object::new(notification.params_raw()?)?.get(key)?)
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("context", &self.context)
+            .field("health", &self.health())
+            .finish_non_exhaustive()
+    }
+}

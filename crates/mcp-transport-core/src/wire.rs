@@ -1,0 +1,116 @@
+//! The one small trait of a custom transport.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use mcp_jsonrpc::Malformed;
+
+use crate::{CloseReason, Connection, Error};
+
+/// One piece of input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// The text of one message, framing removed; it is scanned by whoever drives the wire.
+    Text(Bytes),
+    /// An input that was discarded while it was read, such as an oversize line.
+    Malformed(Malformed),
+}
+
+/// A way for messages to one peer: what a custom transport implements.
+///
+/// [`Connection`](crate::Connection) drives it and adds the rest: scan, limits, queues, correlation, close reasons, tap,
+/// tracing. The contract tests (feature `contract-tests`) tell whether an implementation holds what it must.
+///
+/// A program that has an `AsyncRead + AsyncWrite`, or a stream and a sink, needs no implementation of its own:
+/// [`ByteWire`](crate::ByteWire) and [`SinkWire`](crate::SinkWire) are two.
+///
+/// # Contract
+///
+/// * State lives in `self`: every method may be called again after `Pending`, with another waker, and nothing is lost
+///   when it is not.
+/// * [`poll_recv`](Wire::poll_recv) yields messages in the order in which they were sent. After its first error it is
+///   not called again.
+/// * [`start_send`](Wire::start_send) is called once after each [`poll_ready`](Wire::poll_ready) that said yes.
+/// * A method returns `Pending` only after it has registered the waker.
+/// * Dropping the wire ends the connection at once, without waiting for anything.
+pub trait Wire: Send {
+    /// The next input, or why there will be none.
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Frame, CloseReason>>;
+
+    /// Makes room for one more message.
+    ///
+    /// # Errors
+    ///
+    /// When nothing can be sent any more; reading may still work.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Takes one message, a JSON text on one line. It need not be on its way before the next flush.
+    ///
+    /// # Errors
+    ///
+    /// When nothing can be sent any more.
+    fn start_send(&mut self, line: Bytes) -> io::Result<()>;
+
+    /// Sends what was taken; ready when all of it is on its way.
+    ///
+    /// # Errors
+    ///
+    /// When nothing can be sent any more.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Ends the connection in good order: says goodbye, waits for a child. It keeps time by itself and always ends.
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+}
+
+impl fmt::Debug for dyn Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Wire")
+    }
+}
+
+/// A future in a box, as the object-safe traits return it.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Dials: each call makes one connection.
+pub trait Transport: Send {
+    /// Makes a connection.
+    ///
+    /// # Errors
+    ///
+    /// Refused or misuse when trying again makes no sense, io or timeout when it may.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives up the attempt and frees what it held.
+    fn dial(&mut self) -> BoxFuture<'_, Result<Connection, Error>>;
+}
+
+/// Accepts: stdio exactly one connection, a socket many.
+pub trait Listener: Send {
+    /// The next connection; `None` when there will be none.
+    ///
+    /// # Errors
+    ///
+    /// What concerns one connection; the listener goes on.
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Connection, Error>>>;
+
+    /// The next connection; `None` when there will be none.
+    ///
+    /// # Errors
+    ///
+    /// What concerns one connection; the listener goes on.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses no connection.
+    fn accept(&mut self) -> BoxFuture<'_, Option<Result<Connection, Error>>>
+    where
+        Self: Sized,
+    {
+        Box::pin(std::future::poll_fn(|cx| self.poll_accept(cx)))
+    }
+}
