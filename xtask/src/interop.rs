@@ -1,0 +1,153 @@
+//! `interop`: other people's programs against ours.
+
+mod judge;
+mod peers;
+mod process;
+mod rows;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::workspace::Workspace;
+use crate::{Outcome, findings};
+use process::Seen;
+use rows::{ROWS, Row};
+
+/// A row that has not ended by then has failed: the slowest takes a few seconds on a busy machine.
+const ROW_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Where everything that a row starts is.
+#[derive(Debug)]
+struct Stage {
+    bridge: PathBuf,
+    peers: peers::Peers,
+}
+
+pub(crate) fn run(arguments: &[String]) -> Outcome {
+    let mut wanted: Vec<&str> = Vec::new();
+    let mut bridge: Option<PathBuf> = None;
+    let mut optimized = true;
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        match argument.as_str() {
+            "--list" => {
+                ROWS.iter().for_each(|row| println!("{:24} {}", row.name, row.what));
+                return Ok(());
+            }
+            "--dev" => optimized = false,
+            "--bridge" => bridge = Some(rest.next().ok_or("--bridge needs a path")?.into()),
+            name if ROWS.iter().any(|row| row.name == name) => wanted.push(name),
+            other => return Err(format!("no row {other:?}; --list names them").into()),
+        }
+    }
+
+    let workspace = Workspace::load()?;
+    let bridge = match bridge {
+        Some(path) => path.canonicalize()?,
+        None => build(&workspace, optimized)?,
+    };
+    let peers = peers::install(&workspace)?;
+    let stage = Stage { bridge, peers };
+    process::adopt_orphans()?;
+
+    let chosen = ROWS.iter().filter(|row| wanted.is_empty() || wanted.contains(&row.name));
+    let cells: Vec<Cell> = chosen.map(|row| Cell::fill(row, &stage)).collect();
+    print(&cells)
+}
+
+/// Builds the program that is under test.
+fn build(workspace: &Workspace, optimized: bool) -> Outcome<PathBuf> {
+    println!("interop: building mcp-bridge");
+    let mut cargo = workspace.cargo();
+    cargo.args(["build", "--locked", "--package", "mcp-bridge"]);
+    if optimized {
+        cargo.arg("--release");
+    }
+    let status = cargo.status()?;
+    if !status.success() {
+        return Err(format!("mcp-bridge does not build: {status}").into());
+    }
+    let profile = if optimized { "release" } else { "debug" };
+    Ok(workspace.target.join(profile).join("mcp-bridge"))
+}
+
+/// What became of one row.
+#[derive(Debug)]
+struct Cell {
+    row: &'static Row,
+    seconds: f64,
+    /// What was seen, or what is wrong.
+    outcome: Result<String, String>,
+    /// For a failure: how it ended and its last lines.
+    captured: String,
+}
+
+impl Cell {
+    fn fill(row: &'static Row, stage: &Stage) -> Self {
+        let start = Instant::now();
+        let seen = process::run((row.command)(stage), ROW_DEADLINE);
+        let left = process::orphans();
+        let (mut outcome, captured) = match seen {
+            Ok(seen) => (seen.orderly().and_then(|()| (row.judge)(&seen)), seen.report()),
+            Err(error) => (Err(error.to_string()), String::new()),
+        };
+        if outcome.is_ok() && !left.is_empty() {
+            outcome = Err(format!("left behind: {}", left.join("; ")));
+        }
+        let seconds = start.elapsed().as_secs_f64();
+        let word = if outcome.is_ok() { "ok" } else { "FAILED" };
+        println!("interop: {} {word}, {seconds:.1} s", row.name);
+        Self { row, seconds, outcome, captured }
+    }
+}
+
+/// Prints the table, and what was captured of each failure above it.
+fn print(cells: &[Cell]) -> Outcome {
+    let mut failed = Vec::new();
+    for cell in cells {
+        if let Err(reason) = &cell.outcome {
+            println!("\n---- {}: {reason}\n{}", cell.row.name, cell.captured);
+            failed.push(format!("{}: {reason}", cell.row.name));
+        }
+    }
+    let name = cells.iter().map(|cell| cell.row.name.len()).max().unwrap_or(0);
+    let what = cells.iter().map(|cell| cell.row.what.len()).max().unwrap_or(0);
+    println!("\n{:name$} | {:what$} | outcome | seconds | detail", "row", "what");
+    println!("{:-<name$}-|-{:-<what$}-|---------|---------|-------", "", "");
+    for cell in cells {
+        let (word, detail) = match &cell.outcome {
+            Ok(detail) => ("ok", detail),
+            Err(reason) => ("FAILED", reason),
+        };
+        let (row, seconds) = (cell.row, cell.seconds);
+        println!("{:name$} | {:what$} | {word:7} | {seconds:7.1} | {detail}", row.name, row.what);
+    }
+    println!("\ninterop: {} passed, {} failed", cells.len() - failed.len(), failed.len());
+    findings("rows failed", &failed)
+}
+
+impl Stage {
+    /// `mcp-bridge call METHOD PARAMS -- SERVER`.
+    fn call(&self, method: &str, params: &str, server: &[&Path]) -> Command {
+        let mut command = Command::new(&self.bridge);
+        command.args(["call", "--timeout", "30", method, params, "--"]).args(server);
+        command
+    }
+
+    /// A client script of Node against `mcp-bridge demo`.
+    fn node_client(&self, script: &str, options: &[&str]) -> Command {
+        let mut command = Command::new(&self.peers.node);
+        command.arg(self.peers.node_home.join(script)).args(options);
+        command.arg("--").arg(&self.bridge).arg("demo");
+        command
+    }
+
+    /// A client script of Python against `mcp-bridge demo`.
+    fn python_client(&self, script: &str) -> Command {
+        let mut command = Command::new(&self.peers.python);
+        command.arg(self.peers.python_home.join(script));
+        command.arg("--").arg(&self.bridge).arg("demo");
+        command
+    }
+}
