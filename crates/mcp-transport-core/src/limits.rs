@@ -36,7 +36,7 @@ pub struct Limits {
     pub max_pending: u32,
     /// How long accepted requests may still be answered after the end of input or a shutdown. Default 10 s.
     pub drain: Duration,
-    /// How long a broken output waits for the input to say why it broke. Default 250 ms.
+    /// How long a broken output waits for the input to say why it broke. Default 500 ms.
     pub linger: Duration,
 }
 
@@ -52,7 +52,7 @@ impl Default for Limits {
             max_in_flight: 128,
             max_pending: 1024,
             drain: Duration::from_secs(10),
-            linger: Duration::from_millis(250),
+            linger: Duration::from_millis(500),
         }
     }
 }

@@ -1,0 +1,189 @@
+//! Dials: starts a server as a child and speaks to it over its pipes.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use mcp_transport_core::{
+    BoxFuture, ByteWire, CloseReason, Connection, Error, ErrorKind, Frame, Options, ProcessExit, Transport,
+    Wire,
+};
+use tokio::net::unix::pipe;
+use tokio::time::{Sleep, sleep};
+
+use crate::io::{Child, ChildExit, CommandSpec};
+use crate::proto::LineCodec;
+use crate::stream::{named, wire};
+
+/// How long a child that has closed its stdout has to exit, so that its status can be told.
+const EXIT_AFTER_EOF: std::time::Duration = std::time::Duration::from_millis(100);
+
+/// Starts a server as a child process for each connection.
+///
+/// ```no_run
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), mcp_transport_core::Error> {
+/// use mcp_stdio::{CommandSpec, StdioClient};
+/// use mcp_transport_core::Transport;
+///
+/// let mut transport = StdioClient::new(CommandSpec::new("some-server").args(["--stdio"]));
+/// let caller = transport.dial().await?.spawn().into_caller();
+/// let pong = caller.request("ping", &()).await?;
+/// # drop(pong); Ok(()) }
+/// ```
+///
+/// When the child exits, the connection ends with [`CloseReason::ChildExited`], its status and its last lines of
+/// stderr. When the connection ends first, the child is taken down the ladder: end of input, TERM, KILL; see
+/// [`Ladder`](crate::io::Ladder). When the connection is dropped, the child's whole process group is killed at once.
+#[derive(Clone, Debug)]
+pub struct StdioClient {
+    spec: CommandSpec,
+    options: Options,
+}
+
+impl StdioClient {
+    /// What to start.
+    pub fn new(spec: CommandSpec) -> Self {
+        Self { spec, options: Options::new("stdio") }
+    }
+
+    /// Sets bounds, tap and context of the connections.
+    #[must_use]
+    pub fn with_options(mut self, options: Options) -> Self {
+        self.options = named(options, "stdio");
+        self
+    }
+
+    /// Starts the child. It does not wait for it to say anything.
+    ///
+    /// # Errors
+    ///
+    /// Refused when the program or the directory is missing or may not be executed or entered: trying again changes
+    /// nothing. Io for everything else. The text names the program and never its arguments.
+    ///
+    /// # Panics
+    ///
+    /// In a tokio runtime without IO or time.
+    pub fn start(&self) -> Result<Connection, Error> {
+        let mut child = Child::spawn(&self.spec).map_err(start_error)?;
+        let (Some(stdin), Some(stdout)) = (child.take_stdin(), child.take_stdout()) else {
+            return Err(Error::new(ErrorKind::Internal, "the child was started without pipes"));
+        };
+        let pipes = wire(stdout, stdin, &self.options);
+        let wire = ChildWire { child, pipes: Some(pipes), stdout: Stdout::Open };
+        Ok(Connection::new(wire, self.options.clone()))
+    }
+}
+
+fn start_error(error: io::Error) -> Error {
+    let what = error.to_string();
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied | io::ErrorKind::NotADirectory => {
+            Error::new(ErrorKind::Refused, what).with_source(error)
+        }
+        _ => Error::io(what, error),
+    }
+}
+
+impl Transport for StdioClient {
+    fn dial(&mut self) -> BoxFuture<'_, Result<Connection, Error>> {
+        Box::pin(std::future::ready(self.start()))
+    }
+}
+
+/// A child's pipes, its stderr and its end, moved by one owner.
+///
+/// ```text
+/// Open ──end of stdout──▶ Ended ──child exits, or late──▶ why
+///   └──child exits──▶ linger ──stdout ends, or late──────▶ why
+/// ```
+struct ChildWire {
+    child: Child,
+    /// Gone once the child is being shut down: that is the end of its input.
+    pipes: Option<ByteWire<pipe::Receiver, pipe::Sender, LineCodec>>,
+    stdout: Stdout,
+}
+
+enum Stdout {
+    Open,
+    /// It has ended; the child has until then to exit.
+    Ended(CloseReason, Pin<Box<Sleep>>),
+    /// The child has exited, and what was worth reading was read.
+    Read,
+}
+
+impl ChildWire {
+    fn poll_why(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
+        loop {
+            match &mut self.stdout {
+                Stdout::Open => return Poll::Pending,
+                Stdout::Ended(reason, until) => {
+                    if self.child.poll_exit(cx).is_pending() {
+                        // A child that closes its stdout and lives is a peer that has closed.
+                        ready!(until.as_mut().poll(cx));
+                        return Poll::Ready(reason.clone());
+                    }
+                    self.stdout = Stdout::Read;
+                }
+                Stdout::Read => {
+                    // It has exited, so this climbs no ladder: it reads the last of stderr and reaps.
+                    let exit = ready!(self.child.poll_shutdown(cx));
+                    return Poll::Ready(CloseReason::ChildExited(process_exit(&exit)));
+                }
+            }
+        }
+    }
+}
+
+fn process_exit(exit: &ChildExit) -> ProcessExit {
+    ProcessExit::new(exit.code(), exit.signal(), exit.stderr_tail().to_vec())
+}
+
+impl Wire for ChildWire {
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Frame, CloseReason>> {
+        if let (Stdout::Open, Some(pipes)) = (&self.stdout, &mut self.pipes) {
+            match pipes.poll_recv(cx) {
+                Poll::Ready(Ok(frame)) => return Poll::Ready(Ok(frame)),
+                Poll::Ready(Err(reason)) => {
+                    self.stdout = Stdout::Ended(reason, Box::pin(sleep(EXIT_AFTER_EOF)));
+                }
+                // Nothing to read: this is when stderr is emptied and the child's exit is noticed.
+                Poll::Pending => {
+                    ready!(self.child.poll_exit(cx));
+                    ready!(self.child.poll_linger(cx));
+                    self.stdout = Stdout::Read;
+                }
+            }
+        }
+        self.poll_why(cx).map(Err)
+    }
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.pipes.as_mut().map_or(Poll::Ready(Err(broken())), |pipes| pipes.poll_ready(cx))
+    }
+
+    fn start_send(&mut self, line: Bytes) -> io::Result<()> {
+        self.pipes.as_mut().map_or(Err(broken()), |pipes| pipes.start_send(line))
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.pipes.as_mut().map_or(Poll::Ready(Err(broken())), |pipes| pipes.poll_flush(cx))
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // Both ends: a child that is blocked on a stdout which nobody reads would not see the end of its input.
+        self.pipes = None;
+        self.child.poll_shutdown(cx).map(drop)
+    }
+}
+
+fn broken() -> io::Error {
+    io::ErrorKind::BrokenPipe.into()
+}
+
+impl fmt::Debug for ChildWire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChildWire").field("child", &self.child).finish_non_exhaustive()
+    }
+}
