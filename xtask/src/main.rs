@@ -3,6 +3,7 @@
 //! `cargo xtask help` lists them.
 #![allow(clippy::print_stdout, reason = "a program for people: what it prints is what it is for")]
 
+mod bench;
 mod ci;
 mod counts;
 mod deny;
@@ -30,6 +31,8 @@ cargo xtask COMMAND
   interop [ROW...]   other people's programs against ours
                      --list names the rows, --dev builds without optimizing,
                      --bridge PATH takes a program that is already built
+  bench stdio        our stdio server beside the official Rust SDK's, interleaved
+                     --pinned puts both ends on one processor, --rounds=N
   help               this text";
 
 fn main() -> ExitCode {
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
     };
     let outcome = match (command, rest) {
         ("interop", rest) => interop::run(rest),
+        ("bench", rest) => bench::run(rest),
         ("help" | "--help" | "-h", _) => {
             println!("{HELP}");
             Ok(())
