@@ -1,1 +1,6 @@
 //! Tests of the workspace as a whole.
+
+/// The programs in the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::scan::{ScanLimits, Scanner, Span};
+use crate::scan::{ScanError, ScanLimits, Scanner, Span, whole_value};
 use crate::{Fault, Form, Malformed, Message};
 
 /// Several messages in one array, accepted only where the caller asks for it.
@@ -83,23 +83,24 @@ fn spans(bytes: &[u8], limits: &ScanLimits) -> Result<Vec<Span>, Fault> {
     if std::str::from_utf8(bytes).is_err() {
         return Err(Fault::Utf8);
     }
-    let depth = |error| match error {
-        crate::scan::ScanError::Depth => Fault::Depth,
-        crate::scan::ScanError::Syntax => Fault::Syntax,
+    let fault = |error| match error {
+        ScanError::Depth => Fault::Depth,
+        ScanError::Syntax => Fault::Syntax,
     };
+    if !Batch::is_batch(bytes) {
+        return Err(whole_value(bytes, 0, limits.max_depth).map_or_else(fault, |_| Fault::NotAnObject));
+    }
     let mut scanner = Scanner::new(bytes, limits.max_depth);
     let mut spans = Vec::new();
     scanner.blanks();
-    if scanner.take(b'[').is_err() {
-        return Err(Fault::NotAnObject);
-    }
+    scanner.take(b'[').map_err(fault)?;
     scanner.blanks();
     if scanner.take(b']').is_ok() {
         return Err(Fault::BatchLength);
     }
     loop {
         let start = scanner.at();
-        scanner.value(1).map_err(depth)?;
+        scanner.value(1).map_err(fault)?;
         spans.push(Span::new(start, scanner.at()));
         if spans.len() > limits.max_batch {
             return Err(Fault::BatchLength);
@@ -108,7 +109,7 @@ fn spans(bytes: &[u8], limits: &ScanLimits) -> Result<Vec<Span>, Fault> {
         if scanner.take(b']').is_ok() {
             break;
         }
-        scanner.take(b',').map_err(depth)?;
+        scanner.take(b',').map_err(fault)?;
         scanner.blanks();
     }
     scanner.blanks();

@@ -13,7 +13,7 @@ thread_local! {
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// A scratch that grew beyond this goes back to the allocator.
+/// A longer text leaves as it is instead of being copied, and takes the scratch with it.
 const KEEP: usize = 64 * 1024;
 
 /// A message in the making.
@@ -26,7 +26,8 @@ pub(crate) struct Builder {
 
 impl Builder {
     pub(crate) fn new() -> Self {
-        let mut text = SCRATCH.take();
+        // A thread that is ending may have no scratch any more; what it drops last may still answer.
+        let mut text = SCRATCH.try_with(Cell::take).unwrap_or_default();
         text.clear();
         text.extend_from_slice(b"{\"jsonrpc\":\"2.0\"");
         Self { text, id: Span::default(), method: Span::default(), body: Span::default() }
@@ -51,7 +52,9 @@ impl Builder {
     ) -> Result<Self, EncodeError> {
         let mut outcome = Ok(());
         self.body = self.member(key, |text| outcome = write(text));
-        outcome.map(|()| self)
+        outcome?;
+        // The longest text that has spans, with the brace to come.
+        if self.text.len() >= u32::MAX as usize { Err(EncodeError::too_large()) } else { Ok(self) }
     }
 
     /// Appends params; `null`, which is how serde writes `()` and `None`, stands for no params.
@@ -82,6 +85,8 @@ impl Builder {
     pub(crate) fn finish(mut self) -> Envelope {
         self.text.push(b'}');
         let bytes = if self.text.len() > KEEP {
+            // Nobody could see the spare room, and so nobody could count it.
+            self.text.shrink_to_fit();
             Bytes::from(std::mem::take(&mut self.text))
         } else {
             Bytes::copy_from_slice(&self.text)
@@ -92,8 +97,10 @@ impl Builder {
 
 impl Drop for Builder {
     fn drop(&mut self) {
-        if self.text.capacity() <= KEEP {
-            SCRATCH.set(std::mem::take(&mut self.text));
+        // Growth doubles, so a text of `KEEP` bytes may have left twice the room.
+        if self.text.capacity() <= 2 * KEEP {
+            let text = std::mem::take(&mut self.text);
+            let _ = SCRATCH.try_with(|scratch| scratch.set(text));
         }
     }
 }

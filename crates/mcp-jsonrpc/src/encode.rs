@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::ser::Formatter;
 
-use crate::json::one_line;
+use crate::json::flatten;
 use crate::scan::{MAX_DEPTH, whole_value};
 
 /// A value that cannot become part of a message.
@@ -15,6 +15,7 @@ pub struct EncodeError(Reason);
 enum Reason {
     NotJson,
     Structure,
+    TooLarge,
     Serialize(serde_json::Error),
 }
 
@@ -26,6 +27,10 @@ impl EncodeError {
     pub(crate) fn structure() -> Self {
         Self(Reason::Structure)
     }
+
+    pub(crate) fn too_large() -> Self {
+        Self(Reason::TooLarge)
+    }
 }
 
 impl fmt::Display for EncodeError {
@@ -33,6 +38,7 @@ impl fmt::Display for EncodeError {
         match &self.0 {
             Reason::NotJson => write!(f, "not one JSON value in UTF-8 of at most {MAX_DEPTH} levels"),
             Reason::Structure => f.write_str("params are neither an object nor an array"),
+            Reason::TooLarge => f.write_str("the message would be longer than 4 GiB"),
             Reason::Serialize(error) => write!(f, "the value does not serialize: {error}"),
         }
     }
@@ -46,39 +52,50 @@ impl fmt::Debug for EncodeError {
 
 impl std::error::Error for EncodeError {}
 
-/// Appends `value` as it stands inside `open` containers.
+/// Appends `value` as it stands inside `open` containers, on one line.
 ///
-/// What serde_json writes is JSON on one line by construction, with two exceptions that [`Checked`] sees to: depth, and
-/// raw fragments.
+/// What was written is scanned like everything else that enters a message: a `Serialize` may pass raw text through, and
+/// one with a mistake in it makes serde_json write what is no JSON.
 pub(crate) fn serialize<T: Serialize + ?Sized>(
     out: &mut Vec<u8>,
     value: &T,
     open: u32,
 ) -> Result<(), EncodeError> {
-    let mut serializer = serde_json::Serializer::with_formatter(out, Checked { depth: open });
-    value.serialize(&mut serializer).map_err(|error| EncodeError(Reason::Serialize(error)))
+    let start = out.len();
+    let mut serializer = serde_json::Serializer::with_formatter(&mut *out, Bounded { depth: open });
+    value.serialize(&mut serializer).map_err(|error| EncodeError(Reason::Serialize(error)))?;
+    let written = out.get_mut(start..).unwrap_or_default();
+    let breaks = whole_value(written, open, MAX_DEPTH).map_err(|_| EncodeError::not_json())?;
+    if breaks {
+        flatten(written);
+    }
+    Ok(())
 }
 
-/// serde_json's compact form, with a bound on depth and with raw fragments scanned and put on one line.
-struct Checked {
+/// serde_json's compact form, which stops at the bound on depth instead of at the end of the stack.
+struct Bounded {
     depth: u32,
 }
 
-impl Checked {
+impl Bounded {
     fn open(&mut self) -> io::Result<()> {
         self.depth += 1;
         if self.depth > MAX_DEPTH { Err(io::Error::other("nested too deeply")) } else { Ok(()) }
     }
+
+    fn close(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
+    }
 }
 
-impl Formatter for Checked {
+impl Formatter for Bounded {
     fn begin_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
         self.open()?;
         writer.write_all(b"[")
     }
 
     fn end_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.depth -= 1;
+        self.close();
         writer.write_all(b"]")
     }
 
@@ -88,17 +105,7 @@ impl Formatter for Checked {
     }
 
     fn end_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.depth -= 1;
+        self.close();
         writer.write_all(b"}")
-    }
-
-    fn write_raw_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
-        let invalid = |_| io::Error::other("a raw value is not JSON or is nested too deeply");
-        let breaks = whole_value(fragment.as_bytes(), self.depth, MAX_DEPTH).map_err(invalid)?;
-        if breaks {
-            writer.write_all(&one_line(fragment.as_bytes()))
-        } else {
-            writer.write_all(fragment.as_bytes())
-        }
     }
 }

@@ -5,6 +5,9 @@ use bytes::Bytes;
 use crate::scan::{ScanError, ScanLimits, Scanner, Span, unescape};
 use crate::{Fault, Form, Id, Malformed, Object, Salvage};
 
+/// The longest that an envelope key can be as written: `jsonrpc` with every character as a `\u` escape.
+const MAX_KEY: usize = 42;
+
 /// A checked message: its bytes and where its parts are.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Envelope {
@@ -58,10 +61,10 @@ pub(crate) fn scan(bytes: Bytes, limits: &ScanLimits) -> Result<(Kind, Envelope)
     let mut scanner = Scanner::new(&bytes, limits.max_depth);
     let mut members = Members::default();
     match walk(&mut scanner, &mut members) {
-        Ok(()) if std::str::from_utf8(&bytes).is_ok() => {}
-        Ok(()) => return Err(salvaged(Fault::Utf8, &bytes)),
-        Err(Broken::Text(ScanError::Syntax)) => return Err(salvaged(Fault::Syntax, &bytes)),
-        Err(Broken::Text(ScanError::Depth)) => return Err(salvaged(Fault::Depth, &bytes)),
+        Err(Broken::Text(ScanError::Syntax)) => return Err(salvaged(Fault::Syntax, &bytes, limits)),
+        Err(Broken::Text(ScanError::Depth)) => return Err(salvaged(Fault::Depth, &bytes, limits)),
+        _ if std::str::from_utf8(&bytes).is_err() => return Err(salvaged(Fault::Utf8, &bytes, limits)),
+        Ok(()) => {}
         Err(Broken::NotAnObject(first)) => {
             let fault = if first == b'[' { Fault::Batch } else { Fault::NotAnObject };
             return Err(Malformed::new(fault, None, Form::Unknown, bytes.len() as u64));
@@ -126,8 +129,8 @@ impl Members {
     fn note(&mut self, bytes: &[u8], key: Span, escaped: bool, value: Span) {
         let name = key.of(bytes);
         if escaped {
-            // A lone surrogate makes no name of ours.
-            if let Some(name) = unescape(name) {
+            // A lone surrogate makes no name of ours, and neither does what is too long to be one.
+            if let Some(name) = Some(name).filter(|name| name.len() <= MAX_KEY).and_then(unescape) {
                 self.set(name.as_bytes(), value);
             }
         } else {
@@ -217,10 +220,9 @@ fn is_text(value: &[u8]) -> bool {
 
 /// MCP requires an integer `code` and a string `message`; `data` is free.
 fn is_error_object(value: &[u8]) -> bool {
-    let Some(object) = Object::new(value) else { return false };
-    let code =
-        object.get("code").is_some_and(|code| Id::from_json(code).is_some_and(|id| id.as_i64().is_some()));
-    code && object.get("message").is_some_and(is_text)
+    let Some(object) = Object::scanned(value) else { return false };
+    let code = object.get("code").and_then(Id::from_json).and_then(|code| code.as_i64());
+    code.is_some() && object.get("message").is_some_and(|message| message.starts_with(b"\""))
 }
 
 fn invalid(fault: Fault, bytes: &[u8], members: &Members, limits: &ScanLimits) -> Malformed {
@@ -240,9 +242,10 @@ fn invalid(fault: Fault, bytes: &[u8], members: &Members, limits: &ScanLimits) -
 
 /// For a text that is not JSON: reads on, loosely, for the id and the form.
 #[cold]
-fn salvaged(fault: Fault, bytes: &[u8]) -> Malformed {
+fn salvaged(fault: Fault, bytes: &[u8], limits: &ScanLimits) -> Malformed {
     let mut salvage = Salvage::new();
     salvage.push(bytes);
     let found = salvage.finish();
-    Malformed::new(fault, found.id, found.form, bytes.len() as u64)
+    let id = found.id.filter(|id| id.as_json().len() <= limits.max_id_bytes);
+    Malformed::new(fault, id, found.form, bytes.len() as u64)
 }

@@ -1,12 +1,13 @@
 //! The error member of a response.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::io::Write;
 
 use serde::Serialize;
 
-use crate::encode::serialize;
-use crate::json::decode;
-use crate::{EncodeError, Json, Object};
+use crate::json::{decode, text_lossy};
+use crate::{EncodeError, Id, Json, Object};
 
 /// A code of an error response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -67,7 +68,7 @@ impl ErrorObject {
     ///
     /// MCP closed the codes -32000 to -32019 to new uses, so a transport says what it has to say in `data`.
     pub fn with_reason(message: impl Into<String>, reason: &'static str) -> Self {
-        let data = Json::parse(format!("{{\"reason\":\"{reason}\"}}")).ok();
+        let data = Json::within(&BTreeMap::from([("reason", reason)]), 2).ok();
         Self { code: ErrorCode::INTERNAL_ERROR, message: message.into(), data }
     }
 
@@ -77,9 +78,7 @@ impl ErrorObject {
     ///
     /// [`EncodeError`] when the value does not serialize or is nested too deeply.
     pub fn with_data<T: Serialize + ?Sized>(mut self, data: &T) -> Result<Self, EncodeError> {
-        let mut text = Vec::new();
-        serialize(&mut text, data, 2)?;
-        self.data = Some(Json::parse(text)?);
+        self.data = Some(Json::within(data, 2)?);
         Ok(self)
     }
 
@@ -88,7 +87,7 @@ impl ErrorObject {
         self.code
     }
 
-    /// The sentence.
+    /// The sentence; a lone surrogate in it reads as U+FFFD.
     pub fn message(&self) -> &str {
         &self.message
     }
@@ -105,19 +104,19 @@ impl ErrorObject {
 
     /// Reads an error object that passed the scan.
     pub(crate) fn read(text: &[u8]) -> Option<Self> {
-        let object = Object::new(text)?;
+        let object = Object::scanned(text)?;
+        let code = ErrorCode(Id::from_json(object.get("code")?)?.as_i64()?);
+        let message = text_lossy(object.get("message")?)?;
         let data = match object.get("data") {
             Some(data) => Some(Json::parse(data.to_vec()).ok()?),
             None => None,
         };
-        // The scan refused an error whose message is no clean string.
-        let message = decode(object.get("message")?).ok()?;
-        Some(Self { code: ErrorCode(decode(object.get("code")?).ok()?), message, data })
+        Some(Self { code, message, data })
     }
 
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(format!("{{\"code\":{},\"message\":", self.code.0).as_bytes());
-        // Writing a string to a vector cannot fail.
+        // Writing to a vector cannot fail.
+        let _ = write!(out, "{{\"code\":{},\"message\":", self.code.0);
         let _ = serde_json::to_writer(&mut *out, &self.message);
         if let Some(data) = &self.data {
             out.extend_from_slice(b",\"data\":");

@@ -1,7 +1,7 @@
 //! Request ids.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write};
 use std::hash::{Hash, Hasher};
 
 use crate::scan::unescape;
@@ -121,14 +121,21 @@ impl fmt::Debug for Id {
     }
 }
 
-/// As written in JSON, cut after 64 bytes: what a log line needs.
+/// As written in JSON, with control characters escaped and cut after 64 bytes: what a log line needs.
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.as_json();
-        match text.get(..64) {
-            Some(start) => write!(f, "{}…", String::from_utf8_lossy(start)),
-            None => f.write_str(&String::from_utf8_lossy(text)),
+        let text = String::from_utf8_lossy(self.as_json());
+        for (at, character) in text.char_indices() {
+            if at + character.len_utf8() > 64 {
+                return f.write_char('…');
+            }
+            if character.is_control() {
+                write!(f, "\\u{:04x}", u32::from(character))?;
+            } else {
+                f.write_char(character)?;
+            }
         }
+        Ok(())
     }
 }
 

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use bytes::Bytes;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Visitor};
+use serde::{Deserializer, Serialize};
 
 use crate::EncodeError;
 use crate::encode::serialize;
@@ -41,8 +41,13 @@ impl Json {
     ///
     /// [`EncodeError`] when its `Serialize` fails or nests deeper than a message can hold.
     pub fn new<T: Serialize + ?Sized>(value: &T) -> Result<Self, EncodeError> {
+        Self::within(value, 1)
+    }
+
+    /// Serializes a value that will stand inside `open` containers.
+    pub(crate) fn within<T: Serialize + ?Sized>(value: &T, open: u32) -> Result<Self, EncodeError> {
         let mut text = Vec::new();
-        serialize(&mut text, value, 1)?;
+        serialize(&mut text, value, open)?;
         Ok(Self(text.into()))
     }
 
@@ -70,14 +75,45 @@ impl fmt::Debug for Json {
 
 /// Raw line breaks stand only between tokens, so spaces in their place change no value and no length.
 pub(crate) fn one_line(text: &[u8]) -> Bytes {
-    text.iter()
-        .map(|&byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte })
-        .collect::<Vec<u8>>()
-        .into()
+    let mut text = text.to_vec();
+    flatten(&mut text);
+    text.into()
+}
+
+/// The same, in place.
+pub(crate) fn flatten(text: &mut [u8]) {
+    for byte in text {
+        if matches!(byte, b'\n' | b'\r') {
+            *byte = b' ';
+        }
+    }
 }
 
 pub(crate) fn decode<T: DeserializeOwned>(text: &[u8]) -> Result<T, DecodeError> {
     serde_json::from_slice(text).map_err(|error| DecodeError { error })
+}
+
+/// The text of a string that passed the scan, with replacement characters for lone surrogates.
+///
+/// Programs that cut a text after so many UTF-16 units write them, and what they have to say is still worth reading.
+pub(crate) fn text_lossy(value: &[u8]) -> Option<String> {
+    struct Lossy;
+    impl Visitor<'_> for Lossy {
+        type Value = String;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a string")
+        }
+
+        fn visit_bytes<E>(self, bytes: &[u8]) -> Result<String, E> {
+            // serde_json gives a lone surrogate as three bytes that are not UTF-8.
+            Ok(String::from_utf8_lossy(bytes).replace("\u{fffd}\u{fffd}\u{fffd}", "\u{fffd}"))
+        }
+    }
+    match decode(value) {
+        Ok(text) => Some(text),
+        Err(_) => serde_json::Deserializer::from_slice(value).deserialize_bytes(Lossy).ok(),
+    }
 }
 
 /// A look at the members of a JSON object, without decoding any of them.
@@ -94,8 +130,13 @@ pub struct Object<'a>(&'a [u8]);
 impl<'a> Object<'a> {
     /// `None` when the text is no JSON object.
     pub fn new(text: &'a [u8]) -> Option<Self> {
-        let text = text.trim_ascii();
-        (text.first() == Some(&b'{') && whole_value(text, 0, MAX_DEPTH).is_ok()).then_some(Self(text))
+        let checked = std::str::from_utf8(text).is_ok() && whole_value(text, 0, MAX_DEPTH).is_ok();
+        checked.then(|| text.trim_ascii()).and_then(Self::scanned)
+    }
+
+    /// A look at a value that passed the scan; `None` when it is no object.
+    pub(crate) fn scanned(value: &'a [u8]) -> Option<Self> {
+        value.starts_with(b"{").then_some(Self(value))
     }
 
     /// The value of a key as it is written; the last one where the key stands twice, as most readers take it.

@@ -41,7 +41,6 @@ pub struct Response {
 }
 
 /// What a response says.
-#[derive(Debug)]
 pub enum Outcome<'a> {
     /// The result's text.
     Result(&'a [u8]),
@@ -186,7 +185,7 @@ impl Request {
     ///
     /// # Errors
     ///
-    /// [`EncodeError`] when the text is neither an object nor an array.
+    /// [`EncodeError`] when the text is neither an object nor an array; `null` stands for no params.
     pub fn with_json_params(id: impl Into<Id>, method: &str, params: &Json) -> Result<Self, EncodeError> {
         let built = Builder::new().id(&id.into()).method(method).params(|text| copy(text, params))?;
         Ok(Self(built.finish()))
@@ -254,7 +253,7 @@ impl Notification {
     ///
     /// # Errors
     ///
-    /// [`EncodeError`] when the text is neither an object nor an array.
+    /// [`EncodeError`] when the text is neither an object nor an array; `null` stands for no params.
     pub fn with_json_params(method: &str, params: &Json) -> Result<Self, EncodeError> {
         Ok(Self(Builder::new().method(method).params(|text| copy(text, params))?.finish()))
     }
@@ -447,6 +446,29 @@ impl From<Response> for Message {
     }
 }
 
+/// Size only: a result is somebody's data.
+impl fmt::Debug for Outcome<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Result(text) => write!(f, "Result({} bytes)", text.len()),
+            Self::Error(error) => error.fmt(f),
+        }
+    }
+}
+
+/// A method in a log line, cut after 64 bytes; it has any length that a peer likes.
+struct Brief<'a>(&'a str);
+
+impl fmt::Debug for Brief<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cut = self.0.char_indices().find(|(at, character)| at + character.len_utf8() > 64);
+        match cut.and_then(|(at, _)| self.0.get(..at)) {
+            Some(start) => write!(f, "{start:?}…"),
+            None => write!(f, "{:?}", self.0),
+        }
+    }
+}
+
 /// Kind, method, id and length; never payload.
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -461,7 +483,7 @@ impl fmt::Debug for Message {
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
-            .field("method", &self.method())
+            .field("method", &Brief(&self.method()))
             .field("id", &self.id())
             .field("bytes", &self.len())
             .finish()
@@ -470,7 +492,10 @@ impl fmt::Debug for Request {
 
 impl fmt::Debug for Notification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Notification").field("method", &self.method()).field("bytes", &self.len()).finish()
+        f.debug_struct("Notification")
+            .field("method", &Brief(&self.method()))
+            .field("bytes", &self.len())
+            .finish()
     }
 }
 

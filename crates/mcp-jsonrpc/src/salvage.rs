@@ -1,16 +1,20 @@
 //! Reads the id out of an input that is thrown away.
 
+use std::fmt;
+
 use crate::scan::unescape;
 use crate::{Form, Id};
 
 /// The longest id that is kept while an input is discarded, in bytes as written.
 const MAX_ID: usize = 256;
-/// The longest key that can be one of ours: `jsonrpc` with every character as a `\u` escape is 42 bytes.
+/// Bytes that are kept of a key. The longest of ours, with every character as a `\u` escape, has 36; what was cut has
+/// at least eight characters and so is none of them.
 const MAX_KEY: usize = 48;
 
 /// Follows an input that is being discarded and keeps its top-level id.
 ///
 /// Only depth and string state are followed, so it takes any bytes, in pieces, in a fixed amount of memory.
+/// An id of more than 256 bytes is not kept.
 /// It goes on to the end, because some programs write the id last.
 ///
 /// ```
@@ -20,7 +24,6 @@ const MAX_KEY: usize = 48;
 /// }
 /// assert_eq!(salvage.finish().id, Some("seven".into()));
 /// ```
-#[derive(Debug)]
 pub struct Salvage {
     at: At,
     depth: u64,
@@ -63,6 +66,13 @@ pub struct Salvaged {
     pub form: Form,
 }
 
+/// Where it stands; never what it has read.
+impl fmt::Debug for Salvage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Salvage").field("at", &self.at).field("depth", &self.depth).finish_non_exhaustive()
+    }
+}
+
 impl Default for Salvage {
     fn default() -> Self {
         Self::new()
@@ -90,6 +100,9 @@ impl Salvage {
     pub fn push(&mut self, piece: &[u8]) {
         let mut rest = piece;
         while let [byte, tail @ ..] = rest {
+            if self.at == At::Done {
+                return;
+            }
             if self.at == At::InString && !self.keep_value && !self.escape {
                 // Nothing in this string matters but its end.
                 let Some(stop) = memchr::memchr2(b'"', b'\\', rest) else { return };
@@ -136,11 +149,12 @@ impl Salvage {
                     self.key.push(byte);
                 }
             }
-            At::Colon => {
-                if byte == b':' {
-                    self.begin_value();
-                }
-            }
+            At::Colon => match byte {
+                b':' => self.begin_value(),
+                b' ' | b'\t' | b'\n' | b'\r' => {}
+                // Whose value comes next is a guess from here on, and a wrong id is worse than none.
+                _ => self.at = At::Done,
+            },
             At::Value => self.in_value(byte),
             At::InString => {
                 let ended = self.string_ends(byte);
@@ -172,7 +186,7 @@ impl Salvage {
             std::mem::take(&mut self.key)
         };
         self.keep_value = name == b"id";
-        self.ids += u32::from(self.keep_value);
+        self.ids = self.ids.saturating_add(u32::from(self.keep_value));
         self.method |= name == b"method";
         self.outcome |= name == b"result" || name == b"error";
     }

@@ -76,8 +76,9 @@ const LONG_STRING: usize = 64;
 fn string_stops(word: u64) -> u64 {
     let quote = word ^ (ONES * b'"' as u64);
     let backslash = word ^ (ONES * b'\\' as u64);
-    let control = word.wrapping_sub(ONES * 0x20) & !word;
-    ((quote.wrapping_sub(ONES) & !quote) | (backslash.wrapping_sub(ONES) & !backslash) | control) & HIGHS
+    let control = word.wrapping_sub(ONES * 0x20);
+    // Neither mask touches a high bit, so `!word` stands for all three.
+    (quote.wrapping_sub(ONES) | backslash.wrapping_sub(ONES) | control) & !word & HIGHS
 }
 
 /// A position in a text that is checked to be JSON as far as it has been read.
@@ -122,7 +123,14 @@ impl<'a> Scanner<'a> {
 
     #[inline]
     pub(crate) fn blanks(&mut self) {
-        while let Some(byte) = self.peek() {
+        if self.peek().is_some_and(|byte| byte <= b' ') {
+            self.some_blanks();
+        }
+    }
+
+    fn some_blanks(&mut self) {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        for &byte in rest {
             match byte {
                 b' ' | b'\t' => {}
                 b'\n' | b'\r' => self.breaks = true,
@@ -221,7 +229,29 @@ impl<'a> Scanner<'a> {
     /// From behind the opening quote to behind the closing one; says whether there was an escape.
     #[inline]
     fn string(&mut self) -> Scan<bool> {
-        let start = self.at;
+        // Most strings are keys and words, and their closing quote is the first stop.
+        let mut at = self.at;
+        while at - self.at < LONG_STRING {
+            let Some(word) = self.bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) else { break };
+            let stops = string_stops(u64::from_le_bytes(*word));
+            if stops == 0 {
+                at += 8;
+                continue;
+            }
+            at += (stops.trailing_zeros() / 8) as usize;
+            if self.bytes.get(at) != Some(&b'"') {
+                break;
+            }
+            self.at = at + 1;
+            return Ok(false);
+        }
+        self.rest_of_string(at)
+    }
+
+    /// Goes on with a string at `at`, before which it is plain.
+    #[inline(never)]
+    fn rest_of_string(&mut self, at: usize) -> Scan<bool> {
+        let start = std::mem::replace(&mut self.at, at);
         let mut escaped = false;
         loop {
             self.plain(start, escaped)?;
@@ -315,7 +345,10 @@ impl<'a> Scanner<'a> {
 }
 
 /// Scans a text that is one value and nothing else, inside `open` containers; says whether raw line breaks occur.
+///
+/// A text whose offsets do not fit a [`Span`] is no part of any message.
 pub(crate) fn whole_value(bytes: &[u8], open: u32, max_depth: u32) -> Scan<bool> {
+    u32::try_from(bytes.len()).map_err(|_| ScanError::Syntax)?;
     let mut scanner = Scanner::new(bytes, max_depth);
     scanner.blanks();
     scanner.value(open)?;
@@ -332,3 +365,6 @@ pub(crate) fn unescape(between_quotes: &[u8]) -> Option<String> {
     quoted.push(b'"');
     serde_json::from_slice(&quoted).ok()
 }
+
+#[cfg(test)]
+mod tests;
