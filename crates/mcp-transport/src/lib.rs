@@ -1,1 +1,97 @@
-//! Placeholder.
+//! Every binding of the Model Context Protocol (MCP) behind one door.
+//!
+//! ```text
+//!                        mcp-transport
+//!            ┌──────────────┬─┴────────────────┐
+//!   jsonrpc: the message   core: what a       stdio: a child's pipes, one's own
+//!                          transport is       stdin and stdout, sockets
+//! ```
+//!
+//! This crate re-exports and does nothing else: each module is a crate that can be taken alone, and what most programs
+//! need stands at the root too.
+//! It carries messages. It knows no tools, resources or prompts and does no handshake: that is the layer above.
+//!
+//! # A client of a stdio server
+//!
+//! ```no_run
+//! use mcp_transport::{CommandSpec, Error, Outcome, StdioClient, Transport};
+//! use serde_json::json;
+//!
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Result<(), Error> {
+//!     // A program and its arguments, never a shell line.
+//!     let mut server = StdioClient::new(CommandSpec::new("some-server").arg("stdio"));
+//!     let client = server.dial().await?.spawn().into_caller();
+//!
+//!     let hello = json!({
+//!         "protocolVersion": "2025-11-25",
+//!         "capabilities": {},
+//!         "clientInfo": { "name": "example", "version": "1" },
+//!     });
+//!     client.request("initialize", &hello).await?;
+//!     client.notify("notifications/initialized", &()).await?;
+//!
+//!     match client.request("tools/list", &()).await?.outcome() {
+//!         Outcome::Result(text) => println!("{}", String::from_utf8_lossy(text)),
+//!         Outcome::Error(error) => eprintln!("{error}"),
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # A stdio server
+//!
+//! ```no_run
+//! use mcp_transport::{Error, ErrorCode, ErrorObject, Incoming, Options, own, serve};
+//! use serde_json::json;
+//!
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Result<(), Error> {
+//!     // From here on a stray `println!` lands on stderr.
+//!     let connection = own(Options::default())?;
+//!     serve(connection, |incoming| async move {
+//!         let Incoming::Request(exchange) = incoming else { return };
+//!         match &*exchange.request().method() {
+//!             "initialize" => exchange.finish(&json!({
+//!                 "protocolVersion": "2025-11-25",
+//!                 "capabilities": { "tools": {} },
+//!                 "serverInfo": { "name": "example", "version": "1" },
+//!             })),
+//!             "ping" => exchange.finish(&json!({})),
+//!             "tools/list" => exchange.finish(&json!({ "tools": [] })),
+//!             _ => exchange.fail(&ErrorObject::new(ErrorCode::METHOD_NOT_FOUND, "no such method")),
+//!         }
+//!     })
+//!     .await;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Features
+//!
+//! A feature adds items; it never changes behaviour or bytes on the wire.
+//!
+//! | feature | default | adds |
+//! |---|---|---|
+//! | `stdio` | yes | the module `stdio`, and its client and server at the root |
+//! | `full` | | all of them |
+//!
+//! # Limits and cancel safety
+//!
+//! [`Limits`] has every bound, with its default and its reason. Receiving loses nothing when its future is dropped;
+//! sending is reserve, then commit; each async function says so for itself. See [`core`].
+
+pub use mcp_jsonrpc as jsonrpc;
+#[cfg(feature = "stdio")]
+pub use mcp_stdio as stdio;
+pub use mcp_transport_core as core;
+
+pub use mcp_jsonrpc::{
+    ErrorCode, ErrorObject, Id, Json, Malformed, Message, Notification, Outcome, Request, Response,
+};
+#[cfg(all(unix, feature = "stdio"))]
+pub use mcp_stdio::{CommandSpec, StderrMode, StdioClient, StdioListener, own};
+pub use mcp_transport_core::{
+    CallOptions, Caller, CloseReason, Connection, Context, Control, Endpoint, Era, Error, ErrorKind,
+    Exchange, Incoming, Limits, Listener, Options, Receiver, Responder, Revision, Sender, Transport, serve,
+};

@@ -1,0 +1,159 @@
+//! The child at the other end: started, listened to, ended.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mcp_transport::core::Tap;
+use mcp_transport::{
+    CallOptions, Caller, CloseReason, CommandSpec, Control, ErrorCode, ErrorObject, Incoming, Limits,
+    Options, Receiver, StderrMode, StdioClient, Transport,
+};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::exit::Failure;
+use crate::report::Report;
+
+/// What we have yet to say when the call is over: a cancellation, an answer. A child that does not read is not waited
+/// for any longer.
+const DRAIN: Duration = Duration::from_secs(1);
+/// The drain, each step of the child's ladder, and one second more.
+const END: Duration = Duration::from_secs(9);
+/// Characters shown of a line that is no message.
+const EXCERPT: usize = 200;
+
+/// A running child and its connection.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    caller: Caller,
+    control: Control,
+    driver: JoinHandle<Arc<CloseReason>>,
+    listener: JoinHandle<()>,
+}
+
+impl Peer {
+    /// Starts the child. `timeout` is that of the whole call, and its calls are not to end before.
+    pub(crate) async fn dial(
+        command: CommandSpec,
+        within: Duration,
+        report: &Report,
+    ) -> Result<Self, Failure> {
+        let lines = report.clone();
+        let stderr = StderrMode::Lines(Arc::new(move |line: &str| lines.say(&format!("child| {line}"))));
+        let options = Options::new("stdio")
+            .with_limits(Limits::default().with_drain(DRAIN))
+            .with_tap(Arc::new(Strays { report: report.clone() }));
+        let mut transport = StdioClient::new(command.stderr(stderr)).with_options(options);
+        let connection = transport.dial().await.map_err(|error| Failure::new(error.to_string()))?;
+        let (endpoint, driver) = connection.split();
+        let bounds = CallOptions::timeout(within.saturating_mul(2)).with_max_total(within.saturating_mul(2));
+        Ok(Self {
+            caller: Caller::new(&endpoint.sender).with_options(bounds),
+            control: endpoint.control,
+            driver: tokio::spawn(driver),
+            listener: tokio::spawn(listen(endpoint.receiver, report.clone())),
+        })
+    }
+
+    pub(crate) fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// What may explain why no answer came, in words that follow a sentence.
+    pub(crate) fn silence(&self) -> String {
+        let health = self.control.health();
+        match (health.received, health.malformed) {
+            (0, _) => "; the child said nothing at all".into(),
+            (_, 0) => String::new(),
+            (_, 1) => "; one line of its stdout was no message".into(),
+            (_, lines) => format!("; {lines} lines of its stdout were no messages"),
+        }
+    }
+
+    /// Ends the child in good order: what we had to say, the end of its input, TERM, KILL. Always within bounds.
+    pub(crate) async fn end(self) {
+        self.control.shutdown();
+        if timeout(END, self.driver).await.is_err() {
+            tracing::error!("the child could not be ended in time");
+        }
+        // What came in before the end is said before we go.
+        let _ = timeout(DRAIN, self.listener).await;
+    }
+}
+
+/// Says what comes in beside the answer, and answers what the server asks.
+async fn listen(mut receiver: Receiver, report: Report) {
+    while let Some(incoming) = receiver.recv().await {
+        match incoming {
+            Incoming::Notification(notification, _) => {
+                report.say(&format!("< notification {}", text(&notification.into_line())));
+            }
+            Incoming::Request(exchange) => {
+                report.say(&format!("< request {}", text(&exchange.request().clone().into_line())));
+                // A server that waits for an answer is not left waiting, in either era.
+                match &*exchange.request().method() {
+                    "ping" => exchange.finish(&serde_json::json!({})),
+                    _ => exchange.fail(&ErrorObject::new(
+                        ErrorCode::METHOD_NOT_FOUND,
+                        "this client answers no requests",
+                    )),
+                }
+            }
+            Incoming::Response(response, _) => tracing::info!(?response, "a response that nobody waits for"),
+            // The connection has logged it.
+            _ => {}
+        }
+    }
+}
+
+/// Shows what the child prints to stdout that can be no message, such as a banner.
+struct Strays {
+    report: Report,
+}
+
+impl Tap for Strays {
+    fn received(&self, line: &[u8]) {
+        if line.trim_ascii_start().first() != Some(&b'{') {
+            let start: String = text(line).chars().take(EXCERPT).collect();
+            self.report.say(&format!("! no message on the child's stdout: {start}"));
+        }
+    }
+
+    fn sent(&self, _: &[u8]) {}
+}
+
+pub(crate) fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
+}
+
+/// Why there is no answer, as one line.
+pub(crate) fn why(error: &mcp_transport::Error) -> Failure {
+    let line = match error.close_reason() {
+        Some(reason @ CloseReason::ChildExited(exit)) => format!("{reason}{}", LastWords(&exit.stderr_tail)),
+        Some(CloseReason::PeerClosed) => "the child closed its stdout".into(),
+        _ => {
+            let mut line = error.to_string();
+            let mut cause = std::error::Error::source(error);
+            while let Some(error) = cause {
+                line = format!("{line}: {error}");
+                cause = error.source();
+            }
+            line
+        }
+    };
+    Failure::new(line)
+}
+
+/// The last lines of stderr that say something.
+struct LastWords<'a>(&'a [String]);
+
+impl fmt::Display for LastWords<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const LINES: usize = 3;
+        let mut last: Vec<&str> =
+            self.0.iter().rev().map(|line| line.trim()).filter(|line| !line.is_empty()).take(LINES).collect();
+        last.reverse();
+        if last.is_empty() { Ok(()) } else { write!(f, "; its last words: {}", last.join(" | ")) }
+    }
+}
