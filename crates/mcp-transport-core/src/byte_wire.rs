@@ -11,7 +11,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use crate::CloseReason;
-use crate::wire::{Frame, Wire};
+use crate::wire::{Closing, Frame, Wire};
 
 /// What one read asks for at first; a read that fills it is followed by one for twice as much.
 const READ_MIN: usize = 8 * 1024;
@@ -51,6 +51,11 @@ pub struct Outbox {
 impl Outbox {
     /// Appends a copy.
     pub fn copy(&mut self, bytes: &[u8]) {
+        // A peer that is never quite fast enough leaves no moment at which nothing waits, so what has been written is
+        // taken out once it is the larger part: each byte is moved once at most.
+        if self.pieces.is_empty() && self.written > COPY_MAX && self.written > self.tail.len() / 2 {
+            self.tail.drain(..std::mem::take(&mut self.written));
+        }
         self.tail.extend_from_slice(bytes);
         self.len += bytes.len();
     }
@@ -147,6 +152,7 @@ pub struct ByteWire<R, W, C> {
     out: Outbox,
     /// Whether the writer has bytes that it may hold back.
     unflushed: bool,
+    closing: Closing,
 }
 
 impl<R, W, C> ByteWire<R, W, C>
@@ -166,6 +172,7 @@ where
             ended: None,
             out: Outbox::default(),
             unflushed: false,
+            closing: Closing::default(),
         }
     }
 
@@ -241,7 +248,10 @@ where
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         // What could not be flushed by now has had its time.
-        Pin::new(&mut self.writer).poll_shutdown(cx).map(drop)
+        match Pin::new(&mut self.writer).poll_shutdown(cx) {
+            Poll::Ready(_) => Poll::Ready(()),
+            Poll::Pending => self.closing.poll_over(cx),
+        }
     }
 }
 

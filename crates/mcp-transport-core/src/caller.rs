@@ -146,6 +146,7 @@ impl Caller {
     /// Passes a request on under an id of this caller's, and its response back under the request's own id.
     ///
     /// Every other byte of both stays as it is; this is how a proxy asks.
+    /// Where progress resets the time-out, it is that with the request's own token; without one there is none.
     ///
     /// # Errors
     ///
@@ -156,6 +157,11 @@ impl Caller {
     /// As [`Caller::request`].
     pub async fn relay(&self, request: &Request) -> Result<Response, Error> {
         let call = self.open(&request.method())?;
+        if self.options.progress_resets
+            && let Some(token) = request.params_raw().and_then(own_token)
+        {
+            self.session.pending().watch(call.number, token);
+        }
         let numbered = request.with_id(&call.id());
         let response = self.run(call, numbered, &self.options).await?;
         Ok(response.with_id(&request.id()))
@@ -208,7 +214,8 @@ impl Caller {
                     Poll::Pending => request = Some(waiting),
                 }
             }
-            if let Poll::Ready(outcome) = self.session.pending().poll(call.number, cx) {
+            let (polled, _former) = { self.session.pending().poll(call.number, cx) };
+            if let Poll::Ready(outcome) = polled {
                 return Poll::Ready(outcome);
             }
             while timer.as_mut().poll(cx).is_ready() {
@@ -228,7 +235,7 @@ impl Caller {
 }
 
 /// A deadline that does not overflow when somebody asks for [`Duration::MAX`].
-fn after(start: Instant, wait: Duration) -> Instant {
+pub(crate) fn after(start: Instant, wait: Duration) -> Instant {
     const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
     start + wait.min(FAR)
 }
@@ -249,9 +256,8 @@ impl Call<'_> {
 
 impl Drop for Call<'_> {
     fn drop(&mut self) {
-        let waiting = self.caller.session.pending().abandon(self.number);
-        self.caller.session.landed();
-        if waiting && self.sent && self.tell {
+        let abandoned = self.caller.session.pending().abandon(self.number);
+        if abandoned.to_be_told && self.sent && self.tell {
             let params = Json::parse(format!("{{\"requestId\":{}}}", self.number));
             let cancel =
                 params.and_then(|params| Notification::with_json_params("notifications/cancelled", &params));
@@ -260,7 +266,13 @@ impl Drop for Call<'_> {
                 let _ = self.caller.out.last_word(cancel.into());
             }
         }
+        self.caller.session.look_again();
     }
+}
+
+/// The progress token that params carry.
+fn own_token(params: &[u8]) -> Option<Id> {
+    Id::from_json(Object::new(Object::new(params)?.get("_meta")?)?.get("progressToken")?)
 }
 
 /// The params with a progress token in `_meta`, and the token: the one that is there already, or `id`.
@@ -276,8 +288,9 @@ fn with_progress_token(params: &Json, id: &Id) -> Result<(Json, Id), Error> {
         return Ok((insert(text, &token)?, id.clone()));
     };
     let members = Object::new(meta).ok_or_else(misuse)?;
-    if let Some(token) = members.get("progressToken").and_then(Id::from_json) {
-        return Ok((params.clone(), token));
+    if let Some(token) = members.get("progressToken") {
+        let misuse = || Error::new(ErrorKind::Misuse, "a progress token is a string or an integer");
+        return Ok((params.clone(), Id::from_json(token).ok_or_else(misuse)?));
     }
     let token = [b"\"progressToken\":", id.as_json()].concat();
     let meta_with = insert(meta, &token)?;

@@ -1,13 +1,14 @@
 //! The poll tier: one connection, driven by whoever owns it.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll, ready};
+use std::task::{Context as TaskContext, Poll, Waker, ready};
 
-use mcp_jsonrpc::{Message, Response};
-use tokio::time::{Instant, Sleep, sleep_until};
+use mcp_jsonrpc::{Fault, Malformed, Message, Response, Salvage, Salvaged};
+use tokio::time::{Sleep, sleep};
 use tracing::Span;
 
 use crate::endpoint::{Alive, Control, Driver, Endpoint, Sender};
@@ -68,8 +69,8 @@ impl Options {
 /// ```text
 ///            poll_ready, start_send, poll_flush
 ///   wire  ◀──────────────────────────────────── outbound queue ◀── Sender, Responder, Caller
-///    │ poll_recv                                     ▲
-///    └──▶ scan ──▶ session tables ──▶ Incoming       │ refusals wait here for room, and reading waits for them
+///    │ poll_recv            ▲
+///    └──▶ scan ──▶ session tables ──▶ Incoming       refusals wait beside it, and reading for them
 ///                       └──▶ a caller's answer
 /// ```
 ///
@@ -79,8 +80,11 @@ pub struct Connection {
     session: Arc<Session>,
     outbound: queue::Receiver<Message>,
     phase: Phase,
-    /// An answer that the connection itself gives and that found no room; nothing is read until it has.
-    refusal: Option<Response>,
+    /// What the connection itself answers. It has a place of its own, because it is not bounded by exchanges: when it
+    /// is full nothing is read, and a sender that fills the queue does not keep it from being written.
+    refusals: VecDeque<Response>,
+    /// Refusals and the queue take turns.
+    refusal_next: bool,
     /// Messages that were read since the last write.
     unread: u32,
     tap: Option<Arc<dyn Tap>>,
@@ -123,7 +127,8 @@ impl Connection {
             session,
             outbound,
             phase: Phase::Open,
-            refusal: None,
+            refusals: VecDeque::new(),
+            refusal_next: false,
             unread: 0,
             tap,
             span,
@@ -199,16 +204,14 @@ impl Connection {
                     Poll::Pending => {}
                 }
             }
+            let was_full = self.is_full();
             let more = self.unread >= READS_PER_WRITE || settled >= READS_PER_WRITE;
             (self.unread, settled) = (0, 0);
             let sent_all = self.poll_write(cx).is_ready();
             if matches!(self.phase, Phase::Closing) || self.poll_end(cx, sent_all).is_ready() {
                 continue;
             }
-            if self.refusal.is_some() && self.place_refusal() {
-                continue;
-            }
-            if read && more {
+            if read && (more || was_full && !self.is_full()) {
                 // There may be more to read: let others have their turn, then go on.
                 cx.waker().wake_by_ref();
             }
@@ -228,15 +231,15 @@ impl Connection {
     }
 
     fn drain(&mut self, reason: CloseReason, reads: bool) {
-        let until = Box::pin(sleep_until(Instant::now() + self.session.limits.drain));
+        let until = Box::pin(sleep(self.session.limits.drain));
         self.session.start_draining();
         self.phase = Phase::Draining { reason, until, reads };
     }
 
     fn close(&mut self, reason: CloseReason) {
         self.session.close(reason);
-        // What the queue still holds is not sent any more.
-        while self.outbound.try_recv().is_some() {
+        // What still waits is not sent any more.
+        while self.poll_out(&mut TaskContext::from_waker(Waker::noop())).is_some() {
             count(&self.session.counters.dropped);
         }
         self.phase = Phase::Closing;
@@ -246,22 +249,12 @@ impl Connection {
     /// read in this phase.
     fn poll_read(&mut self, cx: &mut TaskContext<'_>) -> Poll<Option<Incoming>> {
         let reads = !matches!(self.phase, Phase::Draining { reads: false, .. });
-        if !reads || self.refusal.is_some() {
+        if !reads || self.is_full() {
             return Poll::Pending;
         }
         match ready!(self.wire.poll_recv(cx)) {
             Ok(frame) => {
                 self.unread += 1;
-                if matches!(self.phase, Phase::Lingering { .. }) {
-                    // Nobody can be answered any more; only the answers to our own calls still matter.
-                    if let Frame::Text(text) = frame
-                        && let Ok(message @ Message::Response(_)) =
-                            Message::parse(text, &self.session.limits.scan)
-                    {
-                        drop(self.session.take(message, &self.session.context, &self.session.outbound));
-                    }
-                    return Poll::Ready(None);
-                }
                 Poll::Ready(self.take(frame))
             }
             Err(reason) => {
@@ -283,6 +276,13 @@ impl Connection {
 
     fn take(&mut self, frame: Frame) -> Option<Incoming> {
         let parsed = match frame {
+            // For wires that do not look at lengths by themselves.
+            Frame::Text(text) if text.len() > self.session.limits.max_message => {
+                let mut salvage = Salvage::new();
+                salvage.push(&text);
+                let Salvaged { id, form } = salvage.finish();
+                Err(Malformed::new(Fault::TooLarge, id, form, text.len() as u64))
+            }
             Frame::Text(text) => {
                 if let Some(tap) = &self.tap {
                     tap.received(&text);
@@ -320,22 +320,38 @@ impl Connection {
         }
     }
 
-    /// Answers of the connection's own are not bounded by exchanges, so they wait for room like any other message.
     fn refuse(&mut self, answer: Response) {
-        self.refusal = Some(answer);
-        self.place_refusal();
+        if matches!(self.phase, Phase::Lingering { .. }) {
+            // Nobody can be answered any more.
+            count(&self.session.counters.dropped);
+        } else {
+            self.refusals.push_back(answer);
+        }
     }
 
-    fn place_refusal(&mut self) -> bool {
-        let Some(answer) = self.refusal.take() else { return true };
-        match self.session.outbound.try_reserve(answer.len()) {
-            Ok(Some(permit)) => permit.send(answer.into()).is_ok(),
-            Ok(None) => {
-                self.refusal = Some(answer);
-                false
-            }
-            Err(_) => true,
+    /// Whether reading has to wait for refusals to be written.
+    fn is_full(&self) -> bool {
+        self.refusals.len() >= self.session.limits.max_refusals.max(1) as usize
+    }
+
+    /// What is to be written next.
+    fn poll_out(&mut self, cx: &mut TaskContext<'_>) -> Option<Message> {
+        self.refusal_next = !self.refusal_next;
+        if !self.refusal_next
+            && let Poll::Ready(Some(message)) = self.outbound.poll_recv(cx)
+        {
+            return Some(message);
         }
+        let Some(refusal) = self.refusals.pop_front() else {
+            return match self.outbound.poll_recv(cx) {
+                Poll::Ready(message) => message,
+                Poll::Pending => None,
+            };
+        };
+        if self.refusals.is_empty() {
+            self.refusals = VecDeque::new();
+        }
+        Some(refusal.into())
     }
 
     /// Ready when all that was queued is on its way.
@@ -352,8 +368,11 @@ impl Connection {
                     // The input has ended too, and has said why.
                     Phase::Draining { reason, reads: false, .. } => self.close(reason.clone()),
                     _ => {
-                        let until = Box::pin(sleep_until(Instant::now() + self.session.limits.linger));
+                        let until = Box::pin(sleep(self.session.limits.linger));
                         self.session.start_draining();
+                        for _ in std::mem::take(&mut self.refusals) {
+                            count(&self.session.counters.dropped);
+                        }
                         self.phase = Phase::Lingering { reason, until };
                     }
                 }
@@ -365,7 +384,7 @@ impl Connection {
     fn try_poll_write(&mut self, cx: &mut TaskContext<'_>) -> Poll<std::io::Result<()>> {
         loop {
             ready!(self.wire.poll_ready(cx))?;
-            let Poll::Ready(Some(message)) = self.outbound.poll_recv(cx) else {
+            let Some(message) = self.poll_out(cx) else {
                 return self.wire.poll_flush(cx);
             };
             trace_message("out", &message);
@@ -381,8 +400,8 @@ impl Connection {
     /// Ready when the phase has changed.
     fn poll_end(&mut self, cx: &mut TaskContext<'_>, sent_all: bool) -> Poll<()> {
         let done = sent_all
-            && self.refusal.is_none()
-            && self.session.flights().open() == 0
+            && self.refusals.is_empty()
+            && self.session.flights().all_landed()
             && self.outbound.is_empty();
         let (reason, until, done) = match &mut self.phase {
             // While answers can still come in, the calls that wait for them are part of what was accepted.

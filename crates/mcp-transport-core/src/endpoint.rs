@@ -270,7 +270,13 @@ impl Future for Driver {
             if this.held.is_some() && this.poll_deliver(cx).is_pending() {
                 // No room: the other direction goes on.
                 ready!(this.connection.poll_without_reading(cx));
-                this.held = None;
+                // It has ended, and nothing that was read is lost: there is one such message a connection.
+                this.room = None;
+                if let Some(held) = this.held.take()
+                    && this.inbox.last_word(held).is_err()
+                {
+                    count(&this.connection.session().counters.dropped);
+                }
                 continue;
             }
             match ready!(this.connection.poll_next(cx)) {

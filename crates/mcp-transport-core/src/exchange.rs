@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::flights::Flight;
 use crate::health::count;
 use crate::session::Session;
-use crate::{Caller, Context, Error, queue};
+use crate::{Caller, Context, Error, ErrorKind, queue};
 
 /// A request of the peer, what is known about it, and the way back for its answer.
 ///
@@ -134,11 +134,12 @@ impl Responder {
 
     /// The flight lands in every case; the word goes out only while somebody wants it.
     fn last_word(&self, response: Response) {
-        let wanted = self.session.flights().land(self.flight);
-        if !wanted || self.out.last_word(response.into()).is_err() {
+        let landing = self.session.flights().land(self.flight);
+        if !landing.wanted || self.out.last_word(response.into()).is_err() {
             count(&self.session.counters.dropped);
         }
-        self.session.landed();
+        self.session.flights().landed();
+        self.session.look_again();
     }
 
     /// Sends a notification that belongs to this request, such as progress.
@@ -152,12 +153,22 @@ impl Responder {
     ///
     /// Dropped while it waits for room, it has sent nothing.
     pub async fn notify(&self, notification: Notification) -> Result<(), Error> {
-        if self.is_cancelled() {
-            return Err(self.session.closed_error());
-        }
+        self.check_wanted()?;
         self.session.admit_outgoing(notification.len())?;
         let permit = self.out.reserve(notification.len()).await.map_err(|_| self.session.closed_error())?;
+        // The peer may have cancelled while this waited.
+        self.check_wanted()?;
         permit.send(notification.into()).map_err(|_| self.session.closed_error())
+    }
+
+    fn check_wanted(&self) -> Result<(), Error> {
+        if !self.is_cancelled() {
+            return Ok(());
+        }
+        Err(match self.session.close_reason() {
+            Some(reason) => Error::closed(reason),
+            None => Error::new(ErrorKind::Closed, "the peer has given up on the request"),
+        })
     }
 
     /// Asks the peer on this request's own stream: sampling, roots, elicitation.

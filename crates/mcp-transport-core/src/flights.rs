@@ -5,6 +5,7 @@ use std::task::{Context, Poll, Waker};
 use mcp_jsonrpc::Id;
 
 use crate::pending::Wake;
+use crate::queue::replace_waker;
 
 /// A table that grew beyond this is given back once nothing is in flight.
 const KEEP_SLOTS: usize = 32;
@@ -15,6 +16,8 @@ pub(crate) struct Flights {
     slots: Vec<Slot>,
     free: Vec<u32>,
     open: u32,
+    /// Ended, with their answer on its way to the queue.
+    landing: u32,
     next: u32,
 }
 
@@ -40,6 +43,11 @@ impl Flights {
         self.open
     }
 
+    /// Whether no answer is to be expected any more: nothing is open, and what has landed is in its queue.
+    pub(crate) fn all_landed(&self) -> bool {
+        self.open == 0 && self.landing == 0
+    }
+
     /// Admits one more, unless `max` are open.
     pub(crate) fn admit(&mut self, id: &Id, max: u32) -> Option<Flight> {
         if self.open >= max {
@@ -63,18 +71,26 @@ impl Flights {
         self.slots.get_mut(flight.place as usize).filter(|slot| slot.running && slot.serial == flight.serial)
     }
 
-    /// Ends an exchange; says whether its peer still wants the answer.
-    pub(crate) fn land(&mut self, flight: Flight) -> bool {
-        let Some(slot) = self.slot(flight) else { return false };
+    /// Ends an exchange: its place is free from now on, and [`Flights::landed`] follows once the answer is queued.
+    ///
+    /// The place has to be free before the peer can see the answer, and a connection that drains must not end between
+    /// the two; so there are two steps.
+    pub(crate) fn land(&mut self, flight: Flight) -> Landing {
+        self.landing += 1;
+        let Some(slot) = self.slot(flight) else { return Landing { wanted: false, _waker: None } };
         slot.running = false;
-        slot.waker = None;
-        let wanted = !slot.given_up;
+        let landing = Landing { wanted: !slot.given_up, _waker: slot.waker.take() };
         self.free.push(flight.place);
         self.open -= 1;
         if self.open == 0 && self.slots.len() > KEEP_SLOTS {
             (self.slots, self.free) = (Vec::new(), Vec::new());
         }
-        wanted
+        landing
+    }
+
+    /// The answer is in its queue, or was given up.
+    pub(crate) fn landed(&mut self) {
+        self.landing -= 1;
     }
 
     /// The peer has given up on its request with this id.
@@ -100,14 +116,23 @@ impl Flights {
         self.slot(flight).is_none_or(|slot| slot.given_up)
     }
 
-    /// Ready when the peer has given up.
-    pub(crate) fn poll_given_up(&mut self, flight: Flight, cx: &mut Context<'_>) -> Poll<()> {
+    /// Ready when the peer has given up; also the waker that this one replaces, to be dropped outside the lock.
+    pub(crate) fn poll_given_up(&mut self, flight: Flight, cx: &Context<'_>) -> (Poll<()>, Option<Waker>) {
         match self.slot(flight) {
             Some(slot) if !slot.given_up => {
-                slot.waker = Some(cx.waker().clone());
-                Poll::Pending
+                let former = replace_waker(&mut slot.waker, cx);
+                (Poll::Pending, former)
             }
-            _ => Poll::Ready(()),
+            _ => (Poll::Ready(()), None),
         }
     }
+}
+
+/// What is left of an exchange that has ended.
+#[must_use]
+pub(crate) struct Landing {
+    /// Whether its peer still wants the answer.
+    pub(crate) wanted: bool,
+    /// Dropped outside the lock.
+    _waker: Option<Waker>,
 }

@@ -28,7 +28,7 @@ pub struct Health {
     pub outbound_bytes: usize,
     /// Inputs that were no message.
     pub malformed: u64,
-    /// Requests of the peer that were refused because too many were in flight.
+    /// Requests of the peer that were refused: too many were in flight, or the connection was ending.
     pub refused: u64,
     /// Responses that nobody waits for: unknown, late or second ones.
     pub unmatched: u64,

@@ -1,8 +1,12 @@
 //! Finding out that a silent peer is gone.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+
 use tokio::time::{Duration, sleep};
 
-use crate::{CallOptions, Caller, CloseReason, Control, Error};
+use crate::{CallOptions, Caller, CloseReason, Control};
 
 /// How often a silent peer is asked whether it is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,12 +44,12 @@ impl Heartbeat {
     /// Legacy era: MCP 2025-11-25, utilities, Ping. The modern era has no `ping`.
     pub async fn run(self, caller: &Caller, control: &Control) {
         let options = CallOptions::timeout(self.timeout);
-        sleep(self.interval).await;
-        while control.close_reason().is_none() {
+        let mut wait = self.interval;
+        while !ended_within(control, wait).await {
             // Before the first message ever, the wait above was the silence.
             let silent = control.health().since_received.unwrap_or(self.interval);
             if silent < self.interval {
-                sleep(self.interval - silent).await;
+                wait = self.interval - silent;
                 continue;
             }
             match caller.request_with("ping", &(), &options).await {
@@ -54,16 +58,22 @@ impl Heartbeat {
                     tracing::warn!(timeout = ?self.timeout, "a heartbeat was not answered in time");
                     control.fail(CloseReason::HeartbeatMissed);
                 }
-                Err(error) => self.failed(&error).await,
+                // No call is possible any more, while what was accepted is still being finished.
+                Err(error) if error.is_closed() => drop(control.closed().await),
+                // Too many calls wait: tried again later.
+                Err(error) => tracing::debug!(%error, "a heartbeat could not be sent"),
             }
+            wait = self.interval;
         }
     }
+}
 
-    /// A call that could not be made, because too many wait: tried again later.
-    async fn failed(&self, error: &Error) {
-        if !error.is_closed() {
-            tracing::debug!(%error, "a heartbeat could not be sent");
-            sleep(self.interval).await;
-        }
-    }
+/// Waits, at most until the connection has ended; says whether it has.
+async fn ended_within(control: &Control, wait: Duration) -> bool {
+    let (mut ended, mut timer) = (pin!(control.closed()), pin!(sleep(wait)));
+    poll_fn(|cx| match ended.as_mut().poll(cx) {
+        Poll::Ready(_) => Poll::Ready(true),
+        Poll::Pending => timer.as_mut().poll(cx).map(|()| false),
+    })
+    .await
 }

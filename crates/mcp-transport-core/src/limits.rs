@@ -34,6 +34,10 @@ pub struct Limits {
     pub max_in_flight: u32,
     /// Requests of ours that wait for their response. Default 1,024; one more fails at once.
     pub max_pending: u32,
+    /// Answers that a connection gives by itself, to refused and malformed requests, and that wait to be written.
+    /// Default 1,024, as many as a peer with these limits has requests pending, so that two such peers never wait for
+    /// each other; then reading stops.
+    pub max_refusals: u32,
     /// How long accepted requests may still be answered after the end of input or a shutdown. Default 10 s.
     pub drain: Duration,
     /// How long a broken output waits for the input to say why it broke. Default 500 ms.
@@ -51,6 +55,7 @@ impl Default for Limits {
             inbound_bytes: 1024 * 1024,
             max_in_flight: 128,
             max_pending: 1024,
+            max_refusals: 1024,
             drain: Duration::from_secs(10),
             linger: Duration::from_millis(500),
         }
@@ -87,6 +92,8 @@ setters! {
     with_max_in_flight: max_in_flight: u32;
     /// Sets [`Limits::max_pending`].
     with_max_pending: max_pending: u32;
+    /// Sets [`Limits::max_refusals`].
+    with_max_refusals: max_refusals: u32;
     /// Sets [`Limits::drain`].
     with_drain: drain: Duration;
     /// Sets [`Limits::linger`].

@@ -22,24 +22,47 @@ impl Connection {
         }
         let (to_other, from_one) = queue::channel(one.limits.outbound_bytes, one.limits.outbound_count);
         let (to_one, from_other) = queue::channel(other.limits.outbound_bytes, other.limits.outbound_count);
-        let one_wire = MemoryWire { to_peer: to_other, from_peer: from_other, room: Room::Unknown };
-        let other_wire = MemoryWire { to_peer: to_one, from_peer: from_one, room: Room::Unknown };
-        (Self::new(one_wire, one), Self::new(other_wire, other))
+        (
+            Self::new(MemoryWire::new(to_other, from_other), one),
+            Self::new(MemoryWire::new(to_one, from_one), other),
+        )
     }
 }
 
 struct MemoryWire {
     to_peer: queue::Sender<Bytes>,
     from_peer: queue::Receiver<Bytes>,
-    room: Room,
+    /// Taken, and waiting for as much room as it needs: that is known only once it is here.
+    held: Option<Bytes>,
+    room: Option<Room>,
 }
 
-/// Room is asked for before the length is known, so it is one slot; a queue's slots are what bounds it here, and the
-/// bytes are bounded by the outbound queue before it.
-enum Room {
-    Unknown,
-    Waiting(BoxFuture<'static, Result<Permit<Bytes>, queue::Closed>>),
-    Ready(Permit<Bytes>),
+type Room = BoxFuture<'static, Result<Permit<Bytes>, queue::Closed>>;
+
+impl MemoryWire {
+    fn new(to_peer: queue::Sender<Bytes>, from_peer: queue::Receiver<Bytes>) -> Self {
+        Self { to_peer, from_peer, held: None, room: None }
+    }
+
+    /// Ready when nothing is held.
+    fn poll_pass(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(line) = &self.held else { return Poll::Ready(Ok(())) };
+        let room = match &mut self.room {
+            Some(waiting) => Some(ready!(waiting.as_mut().poll(cx))),
+            None => self.to_peer.try_reserve(line.len()).transpose(),
+        };
+        let Some(room) = room else {
+            let (to_peer, len) = (self.to_peer.clone(), line.len());
+            self.room = Some(Box::pin(async move { to_peer.reserve(len).await }));
+            return self.poll_pass(cx);
+        };
+        self.room = None;
+        let passed = match (room, self.held.take()) {
+            (Ok(permit), Some(line)) => permit.send(line),
+            (room, _) => room.map(drop),
+        };
+        Poll::Ready(passed.map_err(|queue::Closed| io::ErrorKind::BrokenPipe.into()))
+    }
 }
 
 impl Wire for MemoryWire {
@@ -48,32 +71,18 @@ impl Wire for MemoryWire {
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        loop {
-            let permit = match &mut self.room {
-                Room::Ready(_) => return Poll::Ready(Ok(())),
-                Room::Waiting(waiting) => Some(ready!(waiting.as_mut().poll(cx))),
-                Room::Unknown => self.to_peer.try_reserve(0).transpose(),
-            };
-            self.room = match permit {
-                Some(Ok(permit)) => Room::Ready(permit),
-                Some(Err(queue::Closed)) => return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
-                None => {
-                    let to_peer = self.to_peer.clone();
-                    Room::Waiting(Box::pin(async move { to_peer.reserve(0).await }))
-                }
-            };
-        }
+        self.poll_pass(cx)
     }
 
     fn start_send(&mut self, line: Bytes) -> io::Result<()> {
-        match std::mem::replace(&mut self.room, Room::Unknown) {
-            Room::Ready(permit) => permit.send(line).map_err(|_| io::ErrorKind::BrokenPipe.into()),
-            _ => Err(io::Error::other("start_send before poll_ready")),
+        match self.held.replace(line) {
+            None => Ok(()),
+            Some(_) => Err(io::Error::other("start_send before poll_ready")),
         }
     }
 
-    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_pass(cx)
     }
 
     fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<()> {

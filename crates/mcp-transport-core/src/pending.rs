@@ -7,7 +7,11 @@ use std::task::{Context, Poll, Waker};
 use mcp_jsonrpc::{Id, Malformed, Response};
 use tokio::time::Instant;
 
+use crate::queue::replace_waker;
 use crate::{CloseReason, Error, ErrorKind};
+
+/// A table that grew beyond this is given back once nothing is pending.
+const KEEP_CALLS: usize = 64;
 
 /// The pending table; an answer rests in it until its caller takes it, so a call costs no allocation of its own.
 #[derive(Debug, Default)]
@@ -93,35 +97,38 @@ impl Pending {
         self.calls.get_mut(&call).filter(|call| matches!(call.state, State::Waiting))
     }
 
-    /// The outcome of a call, which it takes out of the table.
-    pub(crate) fn poll(&mut self, call: u64, cx: &mut Context<'_>) -> Poll<Result<Response, Error>> {
-        let Some(entry) = self.calls.get_mut(&call) else {
-            return Poll::Ready(Err(Error::new(ErrorKind::Internal, "the call is not in the table")));
-        };
+    /// The outcome of a call, which it takes out of the table; also the waker that this one replaces, to be dropped
+    /// outside the lock.
+    pub(crate) fn poll(
+        &mut self,
+        call: u64,
+        cx: &Context<'_>,
+    ) -> (Poll<Result<Response, Error>>, Option<Waker>) {
+        let absent = || Error::new(ErrorKind::Internal, "the call is not in the table");
+        let Some(entry) = self.calls.get_mut(&call) else { return (Poll::Ready(Err(absent())), None) };
         if matches!(entry.state, State::Waiting) {
-            if let Some(reason) = &self.closed {
-                return Poll::Ready(Err(Error::closed(reason.clone())));
-            }
-            match &mut entry.waker {
-                Some(waker) => waker.clone_from(cx.waker()),
-                waker => *waker = Some(cx.waker().clone()),
-            }
-            return Poll::Pending;
+            return match &self.closed {
+                Some(reason) => (Poll::Ready(Err(Error::closed(reason.clone()))), None),
+                None => (Poll::Pending, replace_waker(&mut entry.waker, cx)),
+            };
         }
-        match self.calls.remove(&call).map(|entry| entry.state) {
-            Some(State::Answered(response)) => Poll::Ready(Ok(response)),
-            Some(State::Failed(malformed)) => Poll::Ready(Err(malformed.into())),
-            _ => Poll::Ready(Err(Error::new(ErrorKind::Internal, "the call is not in the table"))),
-        }
+        let Some(entry) = self.calls.remove(&call) else { return (Poll::Ready(Err(absent())), None) };
+        let outcome = match entry.state {
+            State::Answered(response) => Ok(response),
+            State::Failed(malformed) => Err(malformed.into()),
+            State::Waiting => Err(absent()),
+        };
+        (Poll::Ready(outcome), entry.waker)
     }
 
-    /// Forgets a call; says whether it was still waiting for a peer that may yet be told.
-    pub(crate) fn abandon(&mut self, call: u64) -> bool {
-        let waiting = self.calls.remove(&call).is_some_and(|call| matches!(call.state, State::Waiting));
-        if self.calls.is_empty() && self.calls.capacity() > 64 {
+    /// Forgets a call. What is left of it is to be dropped outside the lock.
+    pub(crate) fn abandon(&mut self, call: u64) -> Abandoned {
+        let call = self.calls.remove(&call);
+        if self.calls.is_empty() && self.calls.capacity() > KEEP_CALLS {
             self.calls = HashMap::new();
         }
-        waiting && self.closed.is_none()
+        let waiting = call.as_ref().is_some_and(|call| matches!(call.state, State::Waiting));
+        Abandoned { to_be_told: waiting && self.closed.is_none(), _call: call }
     }
 
     /// Ends every waiting call with this reason, and refuses new ones.
@@ -129,6 +136,14 @@ impl Pending {
         self.closed.get_or_insert_with(|| reason.clone());
         self.calls.values_mut().map(|call| Wake(call.waker.take())).collect()
     }
+}
+
+/// A call that was given up.
+#[must_use]
+pub(crate) struct Abandoned {
+    /// Whether it was still waiting for a peer that may yet be told.
+    pub(crate) to_be_told: bool,
+    _call: Option<Call>,
 }
 
 impl Call {

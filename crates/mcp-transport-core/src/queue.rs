@@ -16,16 +16,18 @@ const KEEP_SLOTS: usize = 256;
 
 /// Makes a queue of at most `max_bytes` and `max_count`.
 ///
-/// Each message costs its length and at least `max_bytes / max_count`, so that one semaphore holds both bounds.
+/// Each message costs its length and at least `max_bytes / max_count`, rounded up, so that one semaphore holds both
+/// bounds.
 /// A message larger than `max_bytes` costs all of it: it passes, alone.
 /// Nothing is allocated for messages before the first one.
 pub fn channel<T>(max_bytes: u32, max_count: u32) -> (Sender<T>, Receiver<T>) {
-    let max_bytes = max_bytes.max(1);
+    // The semaphore's own maximum is smaller than this only where addresses have 32 bits.
+    let max_bytes = max_bytes.clamp(1, u32::try_from(Semaphore::MAX_PERMITS).unwrap_or(u32::MAX));
     let inner = Arc::new(Inner {
         state: Mutex::new(State { items: VecDeque::new(), reader: None, closed: false }),
         room: Arc::new(Semaphore::new(max_bytes as usize)),
         max_bytes,
-        unit: (max_bytes / max_count.max(1)).max(1),
+        unit: max_bytes.div_ceil(max_count.max(1)),
     });
     (Sender(inner.clone()), Receiver(inner))
 }
@@ -46,7 +48,7 @@ struct State<T> {
 
 struct Slot<T> {
     item: T,
-    /// Given back when the item is taken; last words have none.
+    /// Given back when the item is taken, outside the lock, since that wakes who waits for it; last words have none.
     _room: Option<OwnedSemaphorePermit>,
 }
 
@@ -57,7 +59,7 @@ impl<T> Inner<T> {
     }
 
     fn cost(&self, len: usize) -> u32 {
-        u32::try_from(len).unwrap_or(u32::MAX).clamp(self.unit.min(self.max_bytes), self.max_bytes)
+        u32::try_from(len).unwrap_or(u32::MAX).clamp(self.unit, self.max_bytes)
     }
 
     fn push(&self, item: T, room: Option<OwnedSemaphorePermit>) -> Result<(), Closed> {
@@ -195,17 +197,16 @@ impl<T> Receiver<T> {
     /// The next message; `None` once the queue is closed and empty.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let mut state = self.0.state();
-        if let Some(item) = take(&mut state) {
+        if let Some(slot) = take(&mut state) {
             drop(state);
-            return Poll::Ready(Some(item));
+            return Poll::Ready(Some(slot.item));
         }
         if state.closed {
             return Poll::Ready(None);
         }
-        match &mut state.reader {
-            Some(reader) => reader.clone_from(cx.waker()),
-            reader => *reader = Some(cx.waker().clone()),
-        }
+        let former = replace_waker(&mut state.reader, cx);
+        drop(state);
+        drop(former);
         Poll::Pending
     }
 
@@ -220,7 +221,9 @@ impl<T> Receiver<T> {
 
     /// The next message if there is one now.
     pub fn try_recv(&mut self) -> Option<T> {
-        take(&mut self.0.state())
+        // The lock ends with the first statement and the slot's room goes with the second.
+        let slot = take(&mut self.0.state());
+        slot.map(|slot| slot.item)
     }
 
     /// Takes nothing more; what is in can still be taken.
@@ -234,12 +237,20 @@ impl<T> Receiver<T> {
     }
 }
 
-fn take<T>(state: &mut State<T>) -> Option<T> {
+fn take<T>(state: &mut State<T>) -> Option<Slot<T>> {
     let slot = state.items.pop_front()?;
     if state.items.is_empty() && state.items.capacity() > KEEP_SLOTS {
         state.items = VecDeque::new();
     }
-    Some(slot.item)
+    Some(slot)
+}
+
+/// Keeps the waker of the latest poll; the former one is given back, to be dropped outside whatever lock is held.
+pub(crate) fn replace_waker(kept: &mut Option<Waker>, cx: &Context<'_>) -> Option<Waker> {
+    match kept {
+        Some(waker) if waker.will_wake(cx.waker()) => None,
+        kept => kept.replace(cx.waker().clone()),
+    }
 }
 
 impl<T> Drop for Receiver<T> {

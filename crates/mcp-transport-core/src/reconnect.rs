@@ -3,8 +3,9 @@
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-use tokio::time::{Duration, sleep};
+use tokio::time::{Duration, Instant, sleep_until};
 
+use crate::caller::after;
 use crate::{Connection, Control, Error, ErrorKind, Transport};
 
 /// When to dial again.
@@ -15,7 +16,7 @@ pub struct Backoff {
     pub floor: Duration,
     /// The most. Default 30 s.
     pub cap: Duration,
-    /// Dials in a row without progress after which it is over. Default 10.
+    /// Dials in a row without progress after which it is over, at least 1. Default 10.
     pub max_failures: u32,
 }
 
@@ -31,10 +32,11 @@ impl Backoff {
         Self { floor, cap: cap.max(floor), max_failures }
     }
 
-    /// The wait before the next dial after `failures` of them: between the floor and twice that for each failure, at
-    /// most the cap; `chance` (any number) picks the place in between, so that many clients do not come back at once.
+    /// The wait before the next dial after `failures` of them: between the floor and twice the floor, doubled again for
+    /// each failure, at most the cap; `chance` (any number) picks the place in between, so that many clients do not
+    /// come back at once, also after a connection that ended in good order.
     pub fn wait(&self, failures: u32, chance: u64) -> Duration {
-        let doubled = self.floor.saturating_mul(1_u32.checked_shl(failures.min(30)).unwrap_or(u32::MAX));
+        let doubled = self.floor.saturating_mul(2_u32.saturating_pow(failures.saturating_add(1)));
         let top = doubled.min(self.cap);
         let range = top.saturating_sub(self.floor);
         let share = (chance % 1024) as u32;
@@ -66,6 +68,8 @@ pub struct Reconnect<T> {
     backoff: Backoff,
     failures: u32,
     last: Option<Control>,
+    /// No dial before.
+    due: Option<Instant>,
     over: Option<Error>,
     chance: RandomState,
 }
@@ -73,7 +77,15 @@ pub struct Reconnect<T> {
 impl<T: Transport> Reconnect<T> {
     /// Dials with this policy.
     pub fn new(transport: T, backoff: Backoff) -> Self {
-        Self { transport, backoff, failures: 0, last: None, over: None, chance: RandomState::new() }
+        Self {
+            transport,
+            backoff,
+            failures: 0,
+            last: None,
+            due: None,
+            over: None,
+            chance: RandomState::new(),
+        }
     }
 
     /// Dials, after the wait that is due, until there is a connection or no hope.
@@ -85,20 +97,20 @@ impl<T: Transport> Reconnect<T> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives up the attempt; the count of failures stays.
+    /// Dropping the future gives up the attempt; the count of failures stays, and so does the wait.
     pub async fn next(&mut self) -> Result<Connection, Error> {
         if let Some(verdict) = &self.over {
             return Err(verdict.clone());
         }
         if let Some(last) = self.last.take() {
-            self.judge(&last);
-            if self.failures >= self.backoff.max_failures {
-                let what = "every connection ended before a message came in";
-                return Err(self.give_up(Error::new(ErrorKind::Peer, what)));
-            }
-            self.pause().await;
+            self.judge(&last)?;
         }
         loop {
+            // Kept here and not in this future, so that giving up one attempt does not make the next one sooner.
+            if let Some(due) = self.due {
+                sleep_until(due).await;
+            }
+            self.wait();
             let error = match self.transport.dial().await {
                 Ok(connection) => {
                     self.last = Some(connection.control());
@@ -106,29 +118,36 @@ impl<T: Transport> Reconnect<T> {
                 }
                 Err(error) => error,
             };
-            self.failures += 1;
+            self.failures = self.failures.saturating_add(1);
             if is_terminal(&error) || self.failures >= self.backoff.max_failures {
                 return Err(self.give_up(error));
             }
             tracing::info!(%error, failures = self.failures, "dialing failed");
-            self.pause().await;
+            self.wait();
         }
     }
 
-    fn judge(&mut self, last: &Control) {
+    fn judge(&mut self, last: &Control) -> Result<(), Error> {
         let health = last.health();
         if health.received > health.malformed {
             self.failures = 0;
         } else {
-            self.failures += 1;
+            self.failures = self.failures.saturating_add(1);
+            if self.failures >= self.backoff.max_failures {
+                let what = "every connection ended before a message came in";
+                return Err(self.give_up(Error::new(ErrorKind::Peer, what)));
+            }
         }
+        self.wait();
+        Ok(())
     }
 
-    async fn pause(&self) {
-        let wait =
-            self.backoff.wait(self.failures, self.chance.build_hasher().finish().wrapping_add(now_bits()));
-        tracing::debug!(?wait, failures = self.failures, "waiting before dialing");
-        sleep(wait).await;
+    /// Puts the next dial off.
+    fn wait(&mut self) {
+        let chance = self.chance.build_hasher().finish().wrapping_add(now_bits());
+        let wait = self.backoff.wait(self.failures, chance);
+        tracing::debug!(?wait, failures = self.failures, "the next dial waits");
+        self.due = Some(after(Instant::now(), wait));
     }
 
     fn give_up(&mut self, verdict: Error) -> Error {

@@ -15,8 +15,10 @@ use crate::{CloseReason, Connection};
 ///
 /// The handler is called for everything that comes in, in wire order, and its future is polled once on the spot: one
 /// that needs to wait for nothing is answered without a task, a hop or an allocation.
-/// One that waits becomes a task of a set that ends with the connection; their number is bounded by
-/// [`Limits::max_in_flight`](crate::Limits::max_in_flight) for requests.
+/// One that waits becomes a task of a set that ends with the connection.
+/// There are at most [`Limits::max_in_flight`](crate::Limits::max_in_flight) of them, and
+/// [`Limits::inbound_count`](crate::Limits::inbound_count) more for what is no request or is answered already; then
+/// reading waits for one to end.
 ///
 /// A handler that panics answers its request with an internal error and takes nothing else along.
 ///
@@ -47,6 +49,8 @@ where
     H: FnMut(Incoming) -> F,
     F: Future<Output = ()> + Send + 'static,
 {
+    let limits = *connection.session().limits();
+    let most = limits.max_in_flight.saturating_add(limits.inbound_count) as usize;
     let mut waiting = JoinSet::new();
     let mut seat = Seat::default();
     poll_fn(|cx| {
@@ -55,6 +59,9 @@ where
                 if outcome.is_err_and(|error| error.is_panic()) {
                     tracing::error!("a handler panicked");
                 }
+            }
+            if waiting.len() >= most {
+                return connection.poll_without_reading(cx);
             }
             match connection.poll_next(cx) {
                 Poll::Ready(Some(incoming)) => {

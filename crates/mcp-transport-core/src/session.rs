@@ -12,7 +12,7 @@ use crate::exchange::Exchange;
 use crate::flights::Flights;
 use crate::health::{Counters, Health, State, count, read};
 use crate::pending::{Pending, Wake};
-use crate::queue;
+use crate::queue::{self, replace_waker};
 use crate::{CloseReason, Context, Error, ErrorKind, Limits};
 
 /// What a receiver yields, in wire order.
@@ -298,12 +298,11 @@ impl Session {
 
     /// What the driver is asked for; it is woken when that changes.
     pub(crate) fn poll_wish(&self, cx: &mut TaskContext<'_>) -> Wish {
-        let mut life = lock(&self.life);
-        match &mut life.driver {
-            Some(driver) => driver.clone_from(cx.waker()),
-            driver => *driver = Some(cx.waker().clone()),
-        }
-        life.wish
+        let (wish, _former) = {
+            let mut life = lock(&self.life);
+            (life.wish, replace_waker(&mut life.driver, cx))
+        };
+        wish
     }
 
     fn wake_driver(&self) {
@@ -313,8 +312,8 @@ impl Session {
         }
     }
 
-    /// An exchange has ended without a message; a driver that waits for the last one has to look.
-    pub(crate) fn landed(&self) {
+    /// An exchange or a call has ended, maybe without a message; a driver that waits for the last one has to look.
+    pub(crate) fn look_again(&self) {
         if self.is_draining() {
             self.wake_driver();
         }
@@ -325,7 +324,8 @@ impl Session {
     }
 
     fn poll_given_up(&self, flight: crate::flights::Flight, cx: &mut TaskContext<'_>) -> Poll<()> {
-        lock(&self.flights).poll_given_up(flight, cx)
+        let (polled, _former) = { lock(&self.flights).poll_given_up(flight, cx) };
+        polled
     }
 
     /// How it is doing.

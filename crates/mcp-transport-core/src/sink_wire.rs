@@ -11,7 +11,7 @@ use futures_core::Stream;
 use futures_sink::Sink;
 
 use crate::CloseReason;
-use crate::wire::{Frame, Wire};
+use crate::wire::{Closing, Frame, Wire};
 
 /// A wire from something that already carries whole messages: a WebSocket, a message bus, a channel.
 ///
@@ -20,12 +20,13 @@ use crate::wire::{Frame, Wire};
 pub struct SinkWire<S, K> {
     stream: S,
     sink: K,
+    closing: Closing,
 }
 
 impl<S, K> SinkWire<S, K> {
     /// Makes a wire.
     pub fn new(stream: S, sink: K) -> Self {
-        Self { stream, sink }
+        Self { stream, sink, closing: Closing::default() }
     }
 }
 
@@ -57,7 +58,10 @@ where
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        Pin::new(&mut self.sink).poll_close(cx).map(drop)
+        match Pin::new(&mut self.sink).poll_close(cx) {
+            Poll::Ready(_) => Poll::Ready(()),
+            Poll::Pending => self.closing.poll_over(cx),
+        }
     }
 }
 

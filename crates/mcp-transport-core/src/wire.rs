@@ -8,16 +8,30 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use mcp_jsonrpc::Malformed;
+use tokio::time::{Duration, Sleep, sleep};
 
 use crate::{CloseReason, Connection, Error};
 
 /// One piece of input.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Frame {
     /// The text of one message, framing removed; it is scanned by whoever drives the wire.
+    ///
+    /// One that is longer than [`Limits::max_message`](crate::Limits::max_message) is reported as too large there; a
+    /// wire that can tell earlier need not hold it in memory for that.
     Text(Bytes),
     /// An input that was discarded while it was read, such as an oversize line.
     Malformed(Malformed),
+}
+
+/// Length or fault, never payload.
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.debug_struct("Text").field("bytes", &text.len()).finish(),
+            Self::Malformed(malformed) => f.debug_tuple("Malformed").field(malformed).finish(),
+        }
+    }
 }
 
 /// A way for messages to one peer: what a custom transport implements.
@@ -64,6 +78,20 @@ pub trait Wire: Send {
 
     /// Ends the connection in good order: says goodbye, waits for a child. It keeps time by itself and always ends.
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+}
+
+/// How long a writer may take to say goodbye: it may hold back bytes that a peer does not read.
+const CLOSE_WAIT: Duration = Duration::from_secs(1);
+
+/// Time for a goodbye, from when it is first asked for.
+#[derive(Default)]
+pub(crate) struct Closing(Option<Pin<Box<Sleep>>>);
+
+impl Closing {
+    /// Ready when it has taken too long.
+    pub(crate) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.get_or_insert_with(|| Box::pin(sleep(CLOSE_WAIT))).as_mut().poll(cx)
+    }
 }
 
 impl fmt::Debug for dyn Wire {
