@@ -136,6 +136,16 @@ macro_rules! text_of {
                 if envelope.breaks { one_line(&envelope.bytes) } else { envelope.bytes }
             }
 
+            /// The same message with its text on one line, as [`into_line`](Self::into_line) would give it.
+            #[must_use]
+            pub fn one_line(mut self) -> Self {
+                let envelope = self.envelope_mut();
+                if std::mem::take(&mut envelope.breaks) {
+                    envelope.bytes = one_line(&envelope.bytes);
+                }
+                self
+            }
+
             /// The same message in memory of its own.
             ///
             /// A message is a slice and keeps the whole buffer alive that it was read into; what is kept for long and

@@ -4,8 +4,9 @@ use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use bytes::Bytes;
+use mcp_jsonrpc::Message;
 use mcp_transport_core::{
     BoxFuture, ByteWire, CloseReason, Connection, Error, ErrorKind, Frame, Options, ProcessExit, Transport,
     Wire,
@@ -15,10 +16,11 @@ use tokio::time::{Sleep, sleep};
 
 use crate::io::{Child, ChildExit, CommandSpec};
 use crate::proto::LineCodec;
+use crate::stdout::{LastBytes, Stdout};
 use crate::stream::{named, wire};
 
-/// How long a child that has closed its stdout has to exit, so that its status can be told.
-const EXIT_AFTER_EOF: std::time::Duration = std::time::Duration::from_millis(100);
+/// Messages after which the child is looked at although there is more to read.
+const READS_PER_LOOK: u32 = 64;
 
 /// Starts a server as a child process for each connection.
 ///
@@ -35,7 +37,11 @@ const EXIT_AFTER_EOF: std::time::Duration = std::time::Duration::from_millis(100
 ///
 /// When the child exits, the connection ends with [`CloseReason::ChildExited`], its status and its last lines of
 /// stderr. When the connection ends first, the child is taken down the ladder: end of input, TERM, KILL; see
-/// [`Ladder`](crate::io::Ladder). When the connection is dropped, the child's whole process group is killed at once.
+/// [`Ladder`](crate::io::Ladder); the driver is done when the child is. When the connection is dropped, the child's
+/// whole process group is killed at once.
+///
+/// A child that closes its stdout has [`Limits::linger`](mcp_transport_core::Limits::linger) to exit; one that lives on
+/// is a peer that has closed.
 #[derive(Clone, Debug)]
 pub struct StdioClient {
     spec: CommandSpec,
@@ -70,8 +76,15 @@ impl StdioClient {
         let (Some(stdin), Some(stdout)) = (child.take_stdin(), child.take_stdout()) else {
             return Err(Error::new(ErrorKind::Internal, "the child was started without pipes"));
         };
-        let pipes = wire(stdout, stdin, &self.options);
-        let wire = ChildWire { child, pipes: Some(pipes), stdout: Stdout::Open };
+        let (stdout, last_bytes) = Stdout::new(stdout);
+        let wire = ChildWire {
+            child,
+            pipes: Some(wire(stdout, stdin, &self.options)),
+            last_bytes,
+            input: Input::Open,
+            unlooked: 0,
+            exit_wait: self.options.limits.linger,
+        };
         Ok(Connection::new(wire, self.options.clone()))
     }
 }
@@ -95,40 +108,57 @@ impl Transport for StdioClient {
 /// A child's pipes, its stderr and its end, moved by one owner.
 ///
 /// ```text
-/// Open ──end of stdout──▶ Ended ──child exits, or late──▶ why
-///   └──child exits──▶ linger ──stdout ends, or late──────▶ why
+/// Open ──end of stdout──▶ Ended ──child exits──▶ Exited ──reaped──▶ why
+///   │                       └─────────late────────────────────────▶ why
+///   └──child exits: what it left is read, and then stdout ends, whoever holds it
 /// ```
 struct ChildWire {
     child: Child,
-    /// Gone once the child is being shut down: that is the end of its input.
-    pipes: Option<ByteWire<pipe::Receiver, pipe::Sender, LineCodec>>,
-    stdout: Stdout,
+    /// Gone once the child has exited or is being shut down: that is the end of its input, and nothing can be sent.
+    pipes: Option<ByteWire<Stdout, pipe::Sender, LineCodec>>,
+    last_bytes: LastBytes,
+    input: Input,
+    /// Messages since the child was looked at.
+    unlooked: u32,
+    /// How long a child that has closed its stdout has to exit, so that its status can be told.
+    exit_wait: Duration,
 }
 
-enum Stdout {
+enum Input {
     Open,
-    /// It has ended; the child has until then to exit.
+    /// Stdout has ended; the child has until then to exit.
     Ended(CloseReason, Pin<Box<Sleep>>),
     /// The child has exited, and what was worth reading was read.
-    Read,
+    Exited,
 }
 
 impl ChildWire {
+    /// Empties stderr and looks for the exit. Ready when stdout, which did not end with the child, has been read for
+    /// long enough.
+    fn poll_look(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.unlooked = 0;
+        ready!(self.child.poll_exit(cx));
+        self.last_bytes.limit();
+        self.child.poll_linger(cx)
+    }
+
     fn poll_why(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
         loop {
-            match &mut self.stdout {
-                Stdout::Open => return Poll::Pending,
-                Stdout::Ended(reason, until) => {
+            match &mut self.input {
+                Input::Open => return Poll::Pending,
+                Input::Ended(reason, until) => {
                     if self.child.poll_exit(cx).is_pending() {
                         // A child that closes its stdout and lives is a peer that has closed.
                         ready!(until.as_mut().poll(cx));
                         return Poll::Ready(reason.clone());
                     }
-                    self.stdout = Stdout::Read;
+                    self.input = Input::Exited;
                 }
-                Stdout::Read => {
-                    // It has exited, so this climbs no ladder: it reads the last of stderr and reaps.
+                Input::Exited => {
+                    // It climbs no ladder: it reads the last of stderr and reaps.
                     let exit = ready!(self.child.poll_shutdown(cx));
+                    // Nobody is there to be answered, so nothing is to be waited for.
+                    self.pipes = None;
                     return Poll::Ready(CloseReason::ChildExited(process_exit(&exit)));
                 }
             }
@@ -142,17 +172,23 @@ fn process_exit(exit: &ChildExit) -> ProcessExit {
 
 impl Wire for ChildWire {
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Frame, CloseReason>> {
-        if let (Stdout::Open, Some(pipes)) = (&self.stdout, &mut self.pipes) {
+        while let (Input::Open, Some(pipes)) = (&self.input, &mut self.pipes) {
             match pipes.poll_recv(cx) {
-                Poll::Ready(Ok(frame)) => return Poll::Ready(Ok(frame)),
-                Poll::Ready(Err(reason)) => {
-                    self.stdout = Stdout::Ended(reason, Box::pin(sleep(EXIT_AFTER_EOF)));
+                Poll::Ready(Ok(frame)) => {
+                    self.unlooked += 1;
+                    if self.unlooked >= READS_PER_LOOK {
+                        // What stdout holds bounds what is still read, and not the time that it takes us.
+                        let _ = self.poll_look(cx);
+                    }
+                    return Poll::Ready(Ok(frame));
                 }
-                // Nothing to read: this is when stderr is emptied and the child's exit is noticed.
+                Poll::Ready(Err(reason)) => {
+                    self.input = Input::Ended(reason, Box::pin(sleep(self.exit_wait)));
+                }
                 Poll::Pending => {
-                    ready!(self.child.poll_exit(cx));
-                    ready!(self.child.poll_linger(cx));
-                    self.stdout = Stdout::Read;
+                    ready!(self.poll_look(cx));
+                    // Nothing more is to come: what has no line feed is a line now.
+                    self.last_bytes.end();
                 }
             }
         }
@@ -160,11 +196,13 @@ impl Wire for ChildWire {
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Also while nobody receives, and so nothing else is read.
+        let _ = self.child.poll_stderr(cx);
         self.pipes.as_mut().map_or(Poll::Ready(Err(broken())), |pipes| pipes.poll_ready(cx))
     }
 
-    fn start_send(&mut self, line: Bytes) -> io::Result<()> {
-        self.pipes.as_mut().map_or(Err(broken()), |pipes| pipes.start_send(line))
+    fn start_send(&mut self, message: Message) -> io::Result<()> {
+        self.pipes.as_mut().map_or(Err(broken()), |pipes| pipes.start_send(message))
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

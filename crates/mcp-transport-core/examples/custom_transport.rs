@@ -1,11 +1,11 @@
 //! A transport of one's own: two channels that carry whole messages, as a message bus or a WebSocket would.
-//!
 //! A `Wire` is five small methods; scan, limits, correlation, close reasons and the rest come with `Connection`.
 
 use std::io;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use mcp_jsonrpc::Message;
 use mcp_transport_core::{CloseReason, Connection, Frame, Incoming, Options, Wire, serve};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio_util::sync::PollSender;
@@ -27,8 +27,8 @@ impl Wire for Channels {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.outgoing.poll_reserve(cx).map_err(gone) // keeps its place in line between polls
     }
-    fn start_send(&mut self, line: Bytes) -> io::Result<()> {
-        self.outgoing.send_item(line).map_err(gone)
+    fn start_send(&mut self, message: Message) -> io::Result<()> {
+        self.outgoing.send_item(message.into_line()).map_err(gone)
     }
     fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(())) // nothing is held back

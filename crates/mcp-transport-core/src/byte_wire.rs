@@ -8,6 +8,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
+use mcp_jsonrpc::Message;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use crate::CloseReason;
@@ -231,8 +232,8 @@ where
         if self.out.len() < WRITE_HIGH { Poll::Ready(Ok(())) } else { self.poll_drain(cx) }
     }
 
-    fn start_send(&mut self, line: Bytes) -> io::Result<()> {
-        self.codec.encode(line, &mut self.out);
+    fn start_send(&mut self, message: Message) -> io::Result<()> {
+        self.codec.encode(message.into_line(), &mut self.out);
         self.unflushed = true;
         Ok(())
     }

@@ -270,11 +270,14 @@ impl Connection {
         match &mut self.phase {
             Phase::Draining { reads, .. } => *reads = false,
             Phase::Lingering { .. } => self.close(reason),
+            // Nobody is left to be answered.
+            _ if matches!(reason, CloseReason::ChildExited(_)) => self.close(reason),
             _ => self.drain(reason, false),
         }
     }
 
     fn take(&mut self, frame: Frame) -> Option<Incoming> {
+        let mut context = self.session.context.clone();
         let parsed = match frame {
             // For wires that do not look at lengths by themselves.
             Frame::Text(text) if text.len() > self.session.limits.max_message => {
@@ -289,12 +292,23 @@ impl Connection {
                 }
                 Message::parse(text, &self.session.limits.scan)
             }
+            Frame::Message(message, its_context) => {
+                if let Some(tap) = &self.tap {
+                    tap.received(message.as_bytes());
+                }
+                context = its_context.unwrap_or(context);
+                Ok(message)
+            }
             Frame::Malformed(malformed) => Err(malformed),
+            Frame::Undelivered(id, error) => {
+                tracing::debug!(%id, %error, "a request was not delivered");
+                return self.session.take_undelivered(&id, error);
+            }
         };
         let taken = match parsed {
             Ok(message) => {
                 trace_message("in", &message);
-                self.session.take(message, &self.session.context, &self.session.outbound)
+                self.session.take(message, &context, &self.session.outbound)
             }
             Err(malformed) => {
                 tracing::warn!(
@@ -303,7 +317,7 @@ impl Connection {
                     bytes = malformed.input_len(),
                     "malformed input"
                 );
-                self.session.take_malformed(malformed, &self.session.context)
+                self.session.take_malformed(malformed, &context)
             }
         };
         match taken {
@@ -389,11 +403,11 @@ impl Connection {
             };
             trace_message("out", &message);
             self.session.counters.note_sent();
-            let line = message.into_line();
+            let message = message.one_line();
             if let Some(tap) = &self.tap {
-                tap.sent(&line);
+                tap.sent(message.as_bytes());
             }
-            self.wire.start_send(line)?;
+            self.wire.start_send(message)?;
         }
     }
 

@@ -212,6 +212,9 @@ impl Control {
 
     /// Waits for the end and says why it came.
     ///
+    /// Everybody who waits is told at the same moment; a child may still be on its ladder then. The
+    /// [`Driver`](crate::Driver) is done when that is done too.
+    ///
     /// # Cancel safety
     ///
     /// Dropping the future changes nothing.

@@ -5,6 +5,7 @@ use std::io;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use mcp_jsonrpc::Message;
 
 use crate::queue::{self, Permit};
 use crate::wire::{BoxFuture, Frame, Wire};
@@ -74,8 +75,8 @@ impl Wire for MemoryWire {
         self.poll_pass(cx)
     }
 
-    fn start_send(&mut self, line: Bytes) -> io::Result<()> {
-        match self.held.replace(line) {
+    fn start_send(&mut self, message: Message) -> io::Result<()> {
+        match self.held.replace(message.into_line()) {
             None => Ok(()),
             Some(_) => Err(io::Error::other("start_send before poll_ready")),
         }

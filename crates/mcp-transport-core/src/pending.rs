@@ -34,7 +34,7 @@ struct Call {
 enum State {
     Waiting,
     Answered(Response),
-    Failed(Malformed),
+    Failed(Error),
 }
 
 impl Pending {
@@ -89,7 +89,12 @@ impl Pending {
 
     /// Tells whoever waits for this id that what came cannot be used; `None` if nobody does.
     pub(crate) fn fail(&mut self, malformed: &Malformed) -> Option<Wake> {
-        Some(self.waiting(malformed.id())?.settle(State::Failed(malformed.clone())))
+        Some(self.waiting(malformed.id())?.settle(State::Failed(malformed.clone().into())))
+    }
+
+    /// Tells whoever waits for this id that the request did not reach the peer; `None` if nobody does.
+    pub(crate) fn undelivered(&mut self, id: &Id, error: Error) -> Option<Wake> {
+        Some(self.waiting(Some(id))?.settle(State::Failed(error)))
     }
 
     fn waiting(&mut self, id: Option<&Id>) -> Option<&mut Call> {
@@ -115,7 +120,7 @@ impl Pending {
         let Some(entry) = self.calls.remove(&call) else { return (Poll::Ready(Err(absent())), None) };
         let outcome = match entry.state {
             State::Answered(response) => Ok(response),
-            State::Failed(malformed) => Err(malformed.into()),
+            State::Failed(error) => Err(error),
             State::Waiting => Err(absent()),
         };
         (Poll::Ready(outcome), entry.waker)

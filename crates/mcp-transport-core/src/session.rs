@@ -186,6 +186,19 @@ impl Session {
         }
     }
 
+    /// A request that could not be delivered: it fails the call that waits for its response, or comes back as an error
+    /// response to who sent it without one.
+    pub fn take_undelivered(&self, id: &Id, error: Error) -> Option<Incoming> {
+        let reason = if error.is_timeout() { "timeout" } else { "closed" };
+        let caller = self.pending().undelivered(id, error);
+        if let Some(caller) = caller {
+            caller.now();
+            return None;
+        }
+        let failed = ErrorObject::with_reason("the request could not be delivered", reason);
+        Some(Incoming::Response(Response::error(id, &failed), self.context.clone()))
+    }
+
     /// The two notifications that concern the tables; both also go to the receiver.
     fn note(&self, notification: &Notification) {
         match &*notification.method() {
@@ -357,7 +370,7 @@ impl Session {
     }
 }
 
-fn id_in(notification: &Notification, key: &str) -> Option<Id> {
+pub(crate) fn id_in(notification: &Notification, key: &str) -> Option<Id> {
     Id::from_json(Object::new(notification.params_raw()?)?.get(key)?)
 }
 

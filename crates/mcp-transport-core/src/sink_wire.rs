@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_sink::Sink;
+use mcp_jsonrpc::Message;
 
 use crate::CloseReason;
 use crate::wire::{Closing, Frame, Wire};
@@ -49,8 +50,8 @@ where
         Pin::new(&mut self.sink).poll_ready(cx).map_err(io::Error::other)
     }
 
-    fn start_send(&mut self, line: Bytes) -> io::Result<()> {
-        Pin::new(&mut self.sink).start_send(line).map_err(io::Error::other)
+    fn start_send(&mut self, message: Message) -> io::Result<()> {
+        Pin::new(&mut self.sink).start_send(message.into_line()).map_err(io::Error::other)
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

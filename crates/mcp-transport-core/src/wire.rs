@@ -6,22 +6,46 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use mcp_jsonrpc::Malformed;
+use mcp_jsonrpc::{Id, Malformed, Message};
 use tokio::time::{Duration, Sleep, sleep};
 
-use crate::{CloseReason, Connection, Error};
+use crate::{CloseReason, Connection, Context as MessageContext, Error};
 
 /// One piece of input.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
+#[non_exhaustive]
 pub enum Frame {
     /// The text of one message, framing removed; it is scanned by whoever drives the wire.
     ///
     /// One that is longer than [`Limits::max_message`](crate::Limits::max_message) is reported as too large there; a
     /// wire that can tell earlier need not hold it in memory for that.
     Text(Bytes),
+    /// A message that was scanned already, where a binding had to answer for its form at once, and what is known about
+    /// it beyond the connection's own context.
+    Message(Message, Option<Arc<MessageContext>>),
     /// An input that was discarded while it was read, such as an oversize line.
     Malformed(Malformed),
+    /// A request of ours that the wire took and could not deliver: whoever waits for its response is told, and nothing
+    /// else ends.
+    Undelivered(Id, Error),
+}
+
+/// By what is in them; of two that were not delivered, by id and kind of error.
+impl PartialEq for Frame {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Text(one), Self::Text(other)) => one == other,
+            (Self::Message(one, _), Self::Message(other, _)) => one == other,
+            (Self::Malformed(one), Self::Malformed(other)) => one == other,
+            (Self::Undelivered(one, error), Self::Undelivered(other, its)) => {
+                one == other && error.kind() == its.kind()
+            }
+            _ => false,
+        }
+    }
 }
 
 /// Length or fault, never payload.
@@ -29,7 +53,9 @@ impl fmt::Debug for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => f.debug_struct("Text").field("bytes", &text.len()).finish(),
+            Self::Message(message, _) => f.debug_tuple("Message").field(message).finish(),
             Self::Malformed(malformed) => f.debug_tuple("Malformed").field(malformed).finish(),
+            Self::Undelivered(id, error) => f.debug_tuple("Undelivered").field(id).field(error).finish(),
         }
     }
 }
@@ -62,12 +88,13 @@ pub trait Wire: Send {
     /// When nothing can be sent any more; reading may still work.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// Takes one message, a JSON text on one line. It need not be on its way before the next flush.
+    /// Takes one message. Its text is on one line already, so [`Message::into_line`] copies nothing. It need not be on
+    /// its way before the next flush.
     ///
     /// # Errors
     ///
     /// When nothing can be sent any more.
-    fn start_send(&mut self, line: Bytes) -> io::Result<()>;
+    fn start_send(&mut self, message: Message) -> io::Result<()>;
 
     /// Sends what was taken; ready when all of it is on its way.
     ///

@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use mcp_jsonrpc::Notification;
+use mcp_jsonrpc::{Message, Notification};
 use mcp_transport_core::{
     Caller, CloseReason, Connection, Frame, Heartbeat, Limits, Options, State, Tap, Wire,
 };
@@ -178,7 +178,7 @@ impl Wire for Broken {
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
-    fn start_send(&mut self, _: Bytes) -> io::Result<()> {
+    fn start_send(&mut self, _: Message) -> io::Result<()> {
         Err(io::ErrorKind::BrokenPipe.into())
     }
     fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {

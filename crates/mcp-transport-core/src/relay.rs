@@ -1,0 +1,192 @@
+//! Two connections joined: whatever one side says, the other hears.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+
+use mcp_jsonrpc::{ErrorObject, Fault, Id, Malformed, Message, Notification};
+
+use crate::exchange::Responder;
+use crate::health::count;
+use crate::session::{Incoming, id_in};
+use crate::{CloseReason, Connection, Sender};
+
+/// How each side of a relay ended.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Relayed {
+    /// Why the first connection ended.
+    pub front: Arc<CloseReason>,
+    /// Why the second one did.
+    pub back: Arc<CloseReason>,
+}
+
+/// Joins two connections until both have ended: what a bridge, a proxy or a gateway does for one session.
+///
+/// Messages pass byte for byte and in order, under the ids that they have: the two belong to each other alone, so
+/// nothing has to be renumbered, and a cancellation or a progress token means on one side what it means on the other.
+/// A slow side slows the other one down and nobody else: a message that finds no room is held, and its side is not read
+/// until there is some.
+///
+/// When one side ends, the other is shut down in good order. Requests that it can no longer get answered are answered
+/// with an internal error whose `data.reason` says why, such as `child_exited`.
+///
+/// # Cancel safety
+///
+/// Dropping the future ends both connections at once.
+pub async fn relay(front: Connection, back: Connection) -> Relayed {
+    let mut front = Side::new(front);
+    let mut back = Side::new(back);
+    poll_fn(|cx| {
+        loop {
+            let moved = front.poll_towards(&mut back, cx) | back.poll_towards(&mut front, cx);
+            if front.ended && back.ended {
+                return Poll::Ready(());
+            }
+            if !moved {
+                return Poll::Pending;
+            }
+        }
+    })
+    .await;
+    Relayed {
+        front: front.connection.control().closed().await,
+        back: back.connection.control().closed().await,
+    }
+}
+
+struct Side {
+    connection: Connection,
+    sender: Sender,
+    /// Requests of this side that the other one has not answered yet.
+    asked: HashMap<Id, Responder>,
+    /// What came from this side and finds no room on the other.
+    held: Option<Message>,
+    ended: bool,
+}
+
+impl Side {
+    fn new(connection: Connection) -> Self {
+        Self { sender: connection.sender(), connection, asked: HashMap::new(), held: None, ended: false }
+    }
+
+    /// Moves what this side has to say; says whether anything moved.
+    fn poll_towards(&mut self, other: &mut Self, cx: &mut TaskContext<'_>) -> bool {
+        if self.ended {
+            return false;
+        }
+        if let Some(message) = self.held.take() {
+            self.hand_over(message, other);
+            if self.held.is_none() {
+                return true;
+            }
+            // What goes to this side goes on meanwhile.
+            if self.connection.poll_without_reading(cx).is_pending() {
+                return false;
+            }
+            self.end(other);
+            return true;
+        }
+        match self.connection.poll_next(cx) {
+            Poll::Pending => false,
+            Poll::Ready(Some(incoming)) => {
+                self.take(incoming, other);
+                true
+            }
+            Poll::Ready(None) => {
+                self.end(other);
+                true
+            }
+        }
+    }
+
+    fn take(&mut self, incoming: Incoming, other: &mut Self) {
+        match incoming {
+            Incoming::Request(exchange) => {
+                let (request, _, responder) = exchange.into_parts();
+                let reused = self.asked.insert(request.id(), responder);
+                // The first one of two with the same id can no longer be told from the second.
+                if let Some(first) = reused {
+                    first.fail(&ErrorObject::with_reason("the id is in use", "unanswered"));
+                }
+                self.hand_over(request.into(), other);
+            }
+            Incoming::Notification(notification, _) => {
+                self.forget_cancelled(&notification);
+                self.hand_over(notification.into(), other);
+            }
+            Incoming::Response(response, _) => match response.id().and_then(|id| other.asked.remove(&id)) {
+                Some(responder) => responder.respond(response),
+                // Late, unknown or second: the one who asked has its outcome.
+                None => count(&self.connection.session().counters.dropped),
+            },
+            Incoming::Malformed(malformed, _) => other.fail_asked(&malformed),
+        }
+    }
+
+    /// A request that its sender has given up needs no answer, and may never get one.
+    fn forget_cancelled(&mut self, notification: &Notification) {
+        if notification.method() == "notifications/cancelled"
+            && let Some(id) = id_in(notification, "requestId")
+        {
+            self.asked.remove(&id);
+        }
+    }
+
+    /// What came back cannot be used; the one who asked is told.
+    fn fail_asked(&mut self, malformed: &Malformed) {
+        if let Some(responder) = malformed.id().and_then(|id| self.asked.remove(id)) {
+            let reason = if malformed.fault() == Fault::TooLarge { "too_large" } else { "unanswered" };
+            responder.fail(&ErrorObject::with_reason("the response cannot be used", reason));
+        }
+    }
+
+    fn hand_over(&mut self, message: Message, other: &mut Self) {
+        if other.ended {
+            return self.fail_all(other);
+        }
+        let id = message.id();
+        match other.sender.try_send(message) {
+            Ok(room) => self.held = room,
+            // It is about to end, and then everything that was asked of it is answered.
+            Err(error) if error.is_closed() => {}
+            Err(error) => {
+                tracing::debug!(%error, "a message cannot be passed on");
+                count(&self.connection.session().counters.dropped);
+                if let Some(responder) = id.and_then(|id| self.asked.remove(&id)) {
+                    responder
+                        .fail(&ErrorObject::with_reason("the request is too large to pass on", "too_large"));
+                }
+            }
+        }
+    }
+
+    /// This side has ended: nothing that the other one asks it can be answered, and nobody waits for its own answers.
+    fn end(&mut self, other: &mut Self) {
+        self.ended = true;
+        self.held = None;
+        self.asked.clear();
+        other.fail_all(self);
+        other.connection.control().shutdown();
+    }
+
+    /// Answers what this side asked of one that has ended.
+    fn fail_all(&mut self, ended: &Self) {
+        let reason = ended.connection.control().close_reason();
+        let reason = reason.map_or("closed", |reason| reason.wire_reason());
+        for (_, responder) in self.asked.drain() {
+            responder.fail(&ErrorObject::with_reason("the other side of the bridge has ended", reason));
+        }
+    }
+}
+
+impl fmt::Debug for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Side")
+            .field("connection", &self.connection)
+            .field("asked", &self.asked.len())
+            .finish_non_exhaustive()
+    }
+}
