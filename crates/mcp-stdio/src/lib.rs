@@ -28,6 +28,7 @@
 //! A line has at most [`Limits::max_message`](mcp_transport_core::Limits::max_message) bytes, 16 MiB by default; a
 //! longer one is discarded while it is read and reported with its id.
 //! Of stderr the last 20 lines of at most 1 KiB are kept.
+//! When a child has exited, at most 1 MiB of what others write to its stdout is still read.
 //!
 //! # Cancel safety
 //!
@@ -46,6 +47,8 @@ pub mod proto;
 mod server;
 #[cfg(unix)]
 mod socket;
+#[cfg(unix)]
+mod stdout;
 mod stream;
 
 #[cfg(unix)]

@@ -53,7 +53,7 @@ pub fn own(options: Options) -> Result<Connection, Error> {
 }
 
 /// [`own`] as a listener, for programs that treat all bindings alike: it accepts exactly one connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct StdioListener {
     options: Option<Options>,
 }
@@ -62,6 +62,13 @@ impl StdioListener {
     /// Takes nothing yet: stdin and stdout are taken when the connection is accepted.
     pub fn new(options: Options) -> Self {
         Self { options: Some(options) }
+    }
+}
+
+/// With default options.
+impl Default for StdioListener {
+    fn default() -> Self {
+        Self::new(Options::default())
     }
 }
 

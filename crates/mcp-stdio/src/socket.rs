@@ -95,6 +95,10 @@ impl SocketListener {
     /// # Errors
     ///
     /// Io when it cannot be bound.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime, and in one without IO.
     pub fn unix(path: impl Into<PathBuf>, options: Options) -> Result<Self, Error> {
         let path = path.into();
         let listener =

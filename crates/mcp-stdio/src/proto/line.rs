@@ -40,6 +40,8 @@ pub struct LineCodec {
 struct Discarded {
     salvage: Salvage,
     len: u64,
+    /// Whether the last byte so far was a carriage return, which is no part of the line if its end follows.
+    carriage_return: bool,
 }
 
 impl LineCodec {
@@ -53,8 +55,7 @@ impl LineCodec {
         let discarded = self.discarding.as_mut()?;
         let line_feed = memchr::memchr(b'\n', read);
         let piece = read.get(..line_feed.unwrap_or(read.len())).unwrap_or_default();
-        discarded.salvage.push(piece);
-        discarded.len += piece.len() as u64;
+        discarded.push(piece);
         match line_feed {
             Some(at) => read.advance(at + 1),
             None => read.clear(),
@@ -65,29 +66,41 @@ impl LineCodec {
         self.discarding.take().map(Discarded::report)
     }
 
+    /// Cuts off the byte order mark of the first line, which `text` begins.
+    fn skip_mark(&mut self, text: &mut (impl Buf + AsRef<[u8]>)) {
+        if std::mem::take(&mut self.first) && text.as_ref().starts_with(BYTE_ORDER_MARK) {
+            text.advance(BYTE_ORDER_MARK.len());
+        }
+    }
+
     /// Makes a frame of a line without its line feed; nothing of a blank one.
     fn frame(&mut self, mut line: Bytes) -> Option<Frame> {
-        if std::mem::take(&mut self.first) && line.starts_with(BYTE_ORDER_MARK) {
-            line.advance(BYTE_ORDER_MARK.len());
-        }
-        if line.last() == Some(&b'\r') {
-            line.truncate(line.len() - 1);
-        }
-        if line.len() > self.max_line {
+        self.skip_mark(&mut line);
+        let len = line.len() - usize::from(line.last() == Some(&b'\r'));
+        if len > self.max_line {
             let mut discarded = Discarded::default();
-            discarded.salvage.push(&line);
-            discarded.len = line.len() as u64;
+            discarded.push(&line);
             return Some(discarded.report());
         }
+        line.truncate(len);
         let blank = line.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r'));
         (!blank).then_some(Frame::Text(line))
     }
 }
 
 impl Discarded {
+    fn push(&mut self, piece: &[u8]) {
+        self.salvage.push(piece);
+        self.len += piece.len() as u64;
+        if let Some(last) = piece.last() {
+            self.carriage_return = *last == b'\r';
+        }
+    }
+
     fn report(self) -> Frame {
         let found = self.salvage.finish();
-        Frame::Malformed(Malformed::new(Fault::TooLarge, found.id, found.form, self.len))
+        let len = self.len - u64::from(self.carriage_return);
+        Frame::Malformed(Malformed::new(Fault::TooLarge, found.id, found.form, len))
     }
 }
 
@@ -105,8 +118,9 @@ impl Codec for LineCodec {
                     line
                 }
                 None if read.len() > self.max_line.saturating_add(SLACK) => {
+                    self.skip_mark(read);
                     self.discarding = Some(Discarded::default());
-                    (self.searched, self.first) = (0, false);
+                    self.searched = 0;
                     continue;
                 }
                 None if end && !read.is_empty() => read.split().freeze(),
