@@ -1,3 +1,113 @@
-//! Placeholder.
+//! What the two HTTP bindings of MCP share: event streams, one pipeline for every route, a bounded server, a client.
+//!
+//! ```text
+//!            ┌ Server ──────────────────────────┐   ┌ Router ─────────────────────────────────────────┐
+//!  socket ──▶│ places, clocks, caps, drain      │──▶│ Host ▸ Origin ▸ Sec-Fetch-Site ▸ authentication │──▶ Handler
+//!            │ one task for each connection     │   │ ▸ route ▸ types ▸ size and pace ▸ JSON-RPC      │◀── Reply
+//!            └──────────────────────────────────┘   └─────────────────────────────────────────────────┘
+//!                                  another framework ──▲
+//!
+//!  HttpClient ──▶ redirects within the origin, bounded bodies, refusals with their challenge ──▶ another server
+//! ```
+//!
+//! | to | take |
+//! |---|---|
+//! | add a binding | [`Route`], [`Handler`], [`Arrived`], and a reply such as [`event_stream_reply`] |
+//! | serve routes | [`Router`], [`Server`], [`ServerControl`] |
+//! | mount them elsewhere | [`Router`], which is a [`hyper::service::Service`] |
+//! | ask a server | [`HttpClient`], [`HttpRefused`] |
+//! | have the rules alone, without IO | [`proto`] |
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), mcp_transport_core::Error> {
+//! use std::sync::Arc;
+//!
+//! use http::{Method, StatusCode};
+//! use mcp_http::{Arrived, HttpClient, HttpClientOptions, Reply, Route, Router, RouterOptions, Server, ServerOptions};
+//! use mcp_http::{Takes, text_reply};
+//! use mcp_transport_core::BoxFuture;
+//!
+//! let accept = |arrived: Arrived| -> BoxFuture<'static, Reply> {
+//!     assert!(arrived.payload.into_message().is_some());
+//!     Box::pin(async { text_reply(StatusCode::ACCEPTED, "Accepted") })
+//! };
+//! let route = Route::new(Method::POST, "/message", Arc::new(accept)).takes(Takes::Message);
+//! let router = Router::new(RouterOptions::default(), [route]);
+//!
+//! let server = Server::bind(([127, 0, 0, 1], 0).into(), ServerOptions::default()).await?;
+//! let uri = format!("http://{}/message", server.local_addr()).parse().unwrap();
+//! let control = server.control();
+//! let serving = tokio::spawn(server.serve(router));
+//!
+//! let client = HttpClient::new(HttpClientOptions::default());
+//! let ping = r#"{"jsonrpc":"2.0","method":"ping","id":1}"#;
+//! let response = client.post_json(&uri, Default::default(), ping).await?;
+//! assert_eq!(response.status(), StatusCode::ACCEPTED);
+//!
+//! control.shutdown();
+//! assert_eq!(serving.await.unwrap()?.cut, 0);
+//! # Ok(()) }
+//! ```
+//!
+//! # The pipeline
+//!
+//! Every request of every route goes through the same list, and the first check that fails answers. There is no way
+//! around it, because a [`Router`] has no other way to a handler.
+//!
+//! | | check | answer |
+//! |---|---|---|
+//! | 1 | exactly one Host, which agrees with the target | 400 |
+//! | 2 | Host is one of ours ([`RouterOptions::hosts`]) | 403 |
+//! | 3 | Origin is absent, or allowed ([`RouterOptions::origins`]) | 403 |
+//! | 4 | no page of another site without an allowed Origin; no CORS preflight, since CORS is off | 403 |
+//! | 5 | the client is who it has to be ([`Authenticate`]) | 401, 403 |
+//! | 6 | the path exists, and has the method | 404, 405 with `Allow` |
+//! | 7 | the answer's type is accepted, the body's type is taken | 406, 415 |
+//! | 8 | the body is small enough, by its head and by what comes | 413 |
+//! | 9 | the body comes in time, and is a message | 408, 400 |
+//!
+//! Nothing that a peer sent is part of an answer, but for the id of a malformed request.
+//!
+//! # What it does not do
+//!
+//! No sessions and no protocol revisions, which are the bindings'; no TLS, no HTTP/2, no CORS, no compression, no
+//! cookies, no proxies.
+//!
+//! # Limits
+//!
+//! [`ServerOptions`] for connections, [`BodyPace`] and [`Route::max_body`] for requests, [`HttpClientOptions`] for
+//! responses, [`proto::EventLimits`] for event streams.
+//!
+//! # Cancel safety
+//!
+//! A handler's future is dropped when its client goes away: what has to live longer is handed to somebody else first.
+//! Dropping what [`Server::serve`] returned cuts every connection. Each async function says so for itself.
+//!
+//! # Tracing
+//!
+//! Target `mcp.http`: refusals, ends and failures of connections at debug, malformed bodies at warn, failures to accept
+//! at error. Headers and bodies are never shown.
 
+mod body;
+mod client;
+mod client_body;
+mod io;
+mod pipeline;
 pub mod proto;
+mod redirect;
+mod refused;
+mod reply;
+mod route;
+mod router;
+mod server;
+
+pub use body::BodyPace;
+pub use client::{FinalUri, HttpClient, HttpClientOptions};
+pub use client_body::ClientBody;
+pub use io::{ConnectionEnd, ConnectionHandle, ServerOptions};
+pub use pipeline::Authenticate;
+pub use refused::HttpRefused;
+pub use reply::{Refusal, Reply, ReplyBody, event_stream_reply, json_reply, reply, text_reply};
+pub use route::{Arrived, DEFAULT_MAX_BODY, Handler, Payload, PeerAddr, Route, Takes};
+pub use router::{Router, RouterOptions};
+pub use server::{Drained, Server, ServerControl};

@@ -1,1 +1,32 @@
-//! Placeholder.
+//! MCP over HTTP+SSE, the transport of 2024-11-05, server and client, on raw hyper.
+//!
+//! ```text
+//!  client                                                   server
+//!  SseClient ── GET /sse ─────────────────────────────────▶ SseServer ── Listener ── Connection per session
+//!      ◀── event: endpoint, data: /message?sessionId=… ────     │
+//!      ── POST /message?sessionId=… ───────────────────────▶    ├─ 202, once it is in the session's queue
+//!      ◀── event: message, data: one message a line ───────     └─ EventStream ── response body
+//! ```
+//!
+//! Every message of the server comes over the one stream; every message of the client is a POST of its own.
+//! The stream is the session: when it ends, the session has ended.
+//!
+//! What it does not do: authentication and TLS (see `mcp-http`), resuming (the binding has no event ids), the handshake.
+//!
+//! # Limits
+//!
+//! [`SseOptions`] for the server; [`Limits`](mcp_transport_core::Limits) for each session; the accept loop's in
+//! [`ServerOptions`](mcp_http::ServerOptions).
+//!
+//! # Cancel safety
+//!
+//! As in [`mcp_transport_core`].
+
+mod client;
+mod config;
+pub mod proto;
+mod server;
+
+pub use client::SseClient;
+pub use config::SseOptions;
+pub use server::{SseListener, SseServer};

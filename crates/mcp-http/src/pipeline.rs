@@ -1,0 +1,179 @@
+//! What every request of every route goes through, in one visible list.
+
+use std::error::Error as StdError;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body::Body;
+use mcp_jsonrpc::{Batch, ErrorCode, ErrorObject, Malformed, Message, Response};
+use mcp_transport_core::{BoxFuture, Principal};
+
+use crate::body::read_body;
+use crate::io::ConnectionHandle;
+use crate::proto::{ContentType, HostProblem, MediaType};
+use crate::reply::{Refusal, Reply, json_reply};
+use crate::route::{Arrived, Payload, PeerAddr, Route, Takes};
+use crate::router::{Router, RouterOptions};
+
+/// Finds out who a client is.
+pub trait Authenticate: Send + Sync {
+    /// Looks at a request before its route is known and its body is read.
+    ///
+    /// `Ok(None)` lets an unknown client pass, which is a decision.
+    ///
+    /// # Errors
+    ///
+    /// A refusal, with status 401 and a challenge, or 403.
+    fn authenticate<'a>(&'a self, parts: &'a Parts) -> BoxFuture<'a, Result<Option<Principal>, Refusal>>;
+}
+
+/// The list. The first check that fails answers, and nothing that comes after it is looked at.
+pub(crate) async fn answer<B>(router: &Router, request: Request<B>) -> Reply
+where
+    B: Body<Data = Bytes> + Send,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    match pass(router, request).await {
+        Ok(reply) => reply,
+        Err(refusal) => {
+            tracing::debug!(
+                target: "mcp.http",
+                status = refusal.status().as_u16(),
+                reason = refusal.text(),
+                "request refused"
+            );
+            refusal.into()
+        }
+    }
+}
+
+async fn pass<B>(router: &Router, request: Request<B>) -> Result<Reply, Refusal>
+where
+    B: Body<Data = Bytes> + Send,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    let settings = router.settings();
+    let (parts, body) = request.into_parts();
+
+    host(settings, &parts)?; //                                            1 and 2: 400, 403
+    origin(settings, &parts.headers)?; //                                  3: 403
+    fetch_site(&parts)?; //                                                4: 403
+    let principal = authenticate(settings, &parts).await?; //              5: 401, 403
+    let route = route(router, &parts)?; //                                 6: 404, 405
+    types(route, &parts.headers)?; //                                      7: 406, 415
+    let payload = match route.takes {
+        Takes::Nothing => Payload::Nothing,
+        takes => {
+            let bytes = read_body(&parts.headers, body, route.max_body, settings.pace).await?; // 8 and 9: 413, 408
+            match payload(takes, bytes, route) {
+                Ok(payload) => payload,
+                Err(malformed) => return Ok(no_message(route, &parts, &malformed)), //      9: 400
+            }
+        }
+    };
+    let peer = parts.extensions.get::<PeerAddr>().map(|peer| peer.0);
+    let connection = parts.extensions.get::<ConnectionHandle>().cloned();
+    Ok(route.handler.handle(Arrived { parts, payload, peer, principal, connection }).await)
+}
+
+/// RFC 9112 3.2: a request without exactly one Host is answered with 400. A foreign one is DNS rebinding.
+fn host(settings: &RouterOptions, parts: &Parts) -> Result<(), Refusal> {
+    settings.hosts.check(parts).map(|_| ()).map_err(|problem| match problem {
+        HostProblem::NotListed => Refusal::new(
+            problem.status(),
+            "Host is not allowed; add it to the allowed hosts (--allow-host)\n",
+        ),
+        problem => Refusal::new(
+            problem.status(),
+            "exactly one Host is needed, and the target has to agree with it\n",
+        ),
+    })
+}
+
+/// MCP 2025-11-25 transports, Security Warning: servers must validate Origin.
+fn origin(settings: &RouterOptions, headers: &HeaderMap) -> Result<(), Refusal> {
+    settings.origins.check(headers).map(|_| ()).map_err(|_| {
+        Refusal::new(
+            StatusCode::FORBIDDEN,
+            "Origin is not allowed; add it to the allowed origins (--allow-origin)\n",
+        )
+    })
+}
+
+/// A page of another site, seen from what the browser says of itself; [`origin`] has checked its Origin, if it has one.
+fn fetch_site(parts: &Parts) -> Result<(), Refusal> {
+    let headers = &parts.headers;
+    let has_origin = headers.contains_key(http::header::ORIGIN);
+    let sites = headers.get_all("sec-fetch-site");
+    if !has_origin && sites.iter().any(|site| site.as_bytes().eq_ignore_ascii_case(b"cross-site")) {
+        let text = "requests from pages of other sites need an allowed Origin (--allow-origin)\n";
+        return Err(Refusal::new(StatusCode::FORBIDDEN, text));
+    }
+    // No answer of ours has a CORS header, so the browser would say no to what comes after it in any case.
+    if parts.method == Method::OPTIONS && headers.contains_key(http::header::ACCESS_CONTROL_REQUEST_METHOD) {
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "CORS is off\n"));
+    }
+    Ok(())
+}
+
+async fn authenticate(settings: &RouterOptions, parts: &Parts) -> Result<Option<Principal>, Refusal> {
+    match &settings.authenticate {
+        Some(authenticate) => authenticate.authenticate(parts).await,
+        None => Ok(None),
+    }
+}
+
+fn route<'a>(router: &'a Router, parts: &Parts) -> Result<&'a Route, Refusal> {
+    router.find(parts).map_err(|methods| match methods {
+        Some(methods) => {
+            Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n").allowing(methods)
+        }
+        None => Refusal::new(StatusCode::NOT_FOUND, "not found\n"),
+    })
+}
+
+fn types(route: &Route, headers: &HeaderMap) -> Result<(), Refusal> {
+    if let Some(refused) = route.produces.iter().find(|produced| !produced.is_accepted(headers)) {
+        let text = match refused {
+            MediaType::EventStream => "Accept has to allow text/event-stream\n",
+            _ => "Accept has to allow application/json\n",
+        };
+        return Err(Refusal::new(StatusCode::NOT_ACCEPTABLE, text));
+    }
+    let takes_json = matches!(route.takes, Takes::Message | Takes::MessageOrBatch);
+    if takes_json && ContentType::of(headers) != ContentType::Json {
+        let text = "Content-Type has to be application/json, in UTF-8\n";
+        return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
+    }
+    Ok(())
+}
+
+fn payload(takes: Takes, bytes: Bytes, route: &Route) -> Result<Payload, Malformed> {
+    match takes {
+        Takes::Nothing => Ok(Payload::Nothing),
+        Takes::Bytes => Ok(Payload::Bytes(bytes)),
+        Takes::MessageOrBatch if Batch::is_batch(&bytes) => {
+            Batch::parse(bytes, &route.scan).map(Payload::Batch)
+        }
+        Takes::Message | Takes::MessageOrBatch => Message::parse(bytes, &route.scan).map(Payload::Message),
+    }
+}
+
+/// The one answer to a body that is no message: a JSON-RPC error with the id, if one could be read, and without one if
+/// not. Nothing else of the body is in it.
+fn no_message(route: &Route, parts: &Parts, malformed: &Malformed) -> Reply {
+    tracing::warn!(
+        target: "mcp.http",
+        fault = malformed.fault().as_str(),
+        bytes = malformed.input_len(),
+        "body is no message"
+    );
+    route.handler.malformed(parts, malformed);
+    let answer = malformed.answer().unwrap_or_else(|| {
+        let parse_error = malformed.fault().is_parse_error();
+        let code = if parse_error { ErrorCode::PARSE_ERROR } else { ErrorCode::INVALID_REQUEST };
+        Response::error_without_id(&ErrorObject::new(code, malformed.fault().as_str()))
+    });
+    json_reply(StatusCode::BAD_REQUEST, Message::from(answer).into_line())
+}

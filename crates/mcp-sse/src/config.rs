@@ -1,0 +1,46 @@
+//! Settings of the server, with their units and reasons.
+
+use std::time::Duration;
+
+use mcp_transport_core::Limits;
+
+/// Settings of an HTTP+SSE server.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SseOptions {
+    /// Path of the event stream. Default `/sse`.
+    pub sse_path: String,
+    /// Path to which messages are posted. Default `/message`.
+    pub message_path: String,
+    /// What stands before both where a proxy strips it: it is not matched, but told to the client. Default none.
+    pub public_prefix: String,
+    /// Bounds of each session. Default [`Limits::default`], with messages of at most 4 MiB.
+    pub limits: Limits,
+    /// Sessions at once. Default 10,000; one more is refused with 503.
+    pub max_sessions: usize,
+    /// How long a new session may stay without a message. Default 60 s.
+    pub first_message: Duration,
+    /// How long a POST waits for room in the session's queue before it is refused with 503. Default 5 s.
+    pub queue_wait: Duration,
+    /// How often a silent stream gets a comment, so that proxies keep it and a dead peer is found. Default 15 s.
+    pub keep_alive: Duration,
+    /// Bytes of events that wait for the stream to be written; beyond it messages wait in the session's own queue.
+    /// Default 64 KiB.
+    pub stream_buffer: usize,
+}
+
+impl Default for SseOptions {
+    fn default() -> Self {
+        Self {
+            sse_path: "/sse".into(),
+            message_path: "/message".into(),
+            public_prefix: String::new(),
+            limits: Limits::default().with_max_message(4 * 1024 * 1024),
+            max_sessions: 10_000,
+            first_message: Duration::from_secs(60),
+            queue_wait: Duration::from_secs(5),
+            keep_alive: Duration::from_secs(15),
+            stream_buffer: 64 * 1024,
+        }
+    }
+}
