@@ -42,6 +42,7 @@ const ALLOWED: &[&str] = &[
     "futures-sink",
     "getrandom",
     "http",
+    "http-body",
     "http-body-util",
     "hyper",
     "hyper-util",
@@ -49,6 +50,7 @@ const ALLOWED: &[&str] = &[
     "rustix",
     "serde",
     "serde_json",
+    "socket2",
     "thiserror",
     "tokio",
     "tokio-util",
@@ -91,7 +93,9 @@ fn graph_faults(package: &Package) -> Vec<String> {
         if dependency.local {
             let in_test = dependency.kind == Kind::Dev && name == "mcp-bridge";
             let allowed = if in_test { EVERYTHING_SHIPPED } else { below };
-            if !allowed.contains(&to) {
+            // A crate's tests turn on a feature of their own crate by depending on it.
+            let itself = dependency.kind == Kind::Dev && to == name;
+            if !itself && !allowed.contains(&to) {
                 faults.push(format!("{name} -> {to}: not an arrow of the design"));
             }
         } else if is_library && dependency.kind != Kind::Dev {
