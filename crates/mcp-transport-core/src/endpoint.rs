@@ -1,12 +1,13 @@
 //! The queued tier: handles that can go anywhere, and the driver that they belong to.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
 
-use mcp_jsonrpc::Message;
+use mcp_jsonrpc::{ErrorCode, ErrorObject, Message};
 
 use crate::caller::Caller;
 use crate::connection::Connection;
@@ -59,7 +60,8 @@ impl Endpoint {
 
     /// A caller, for those who only ask: nothing of what else comes in is received.
     ///
-    /// Requests of the peer are answered with an internal error, notifications are counted as dropped.
+    /// A `ping` of the peer is answered; its other requests are answered with method not found; the rest is counted as
+    /// dropped.
     pub fn into_caller(self) -> Caller {
         Caller::new(&self.sender)
     }
@@ -314,12 +316,30 @@ impl Driver {
             },
         };
         self.room = None;
-        match room.map(|room| room.send(incoming)) {
-            Ok(Ok(())) => {}
-            // Nobody receives. An exchange answers by being dropped.
-            Ok(Err(_)) | Err(_) => count(&self.connection.session().counters.dropped),
+        match room {
+            Ok(room) => {
+                // Closed just now: an exchange answers by being dropped.
+                if room.send(incoming).is_err() {
+                    count(&self.connection.session().counters.dropped);
+                }
+            }
+            Err(queue::Closed) => self.refuse(incoming),
         }
         Poll::Ready(())
+    }
+
+    /// Nobody receives: a peer that asks is told so, and one that only wants to know whether somebody is here is not
+    /// left in doubt.
+    fn refuse(&self, incoming: Incoming) {
+        match incoming {
+            Incoming::Request(exchange) if exchange.request().method() == "ping" => {
+                exchange.finish(&BTreeMap::<(), ()>::new());
+            }
+            Incoming::Request(exchange) => {
+                exchange.fail(&ErrorObject::new(ErrorCode::METHOD_NOT_FOUND, "nobody here takes requests"));
+            }
+            _ => count(&self.connection.session().counters.dropped),
+        }
     }
 
     fn end(&mut self) -> Arc<CloseReason> {

@@ -9,7 +9,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use allocation_counter::measure;
-use bytes::Bytes;
 use mcp_jsonrpc::{Message, Notification, Request, ScanLimits};
 use mcp_transport_core::{ByteWire, Caller, Connection, Incoming, Limits, Options, Wire, serve};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, duplex, split};
