@@ -15,50 +15,10 @@ use crate::endpoint::{Alive, Control, Driver, Endpoint, Sender};
 use crate::health::count;
 use crate::session::{Incoming, Session, Taken, Wish};
 use crate::wire::{Frame, Wire};
-use crate::{CloseReason, Context, Limits, Tap, queue};
+use crate::{CloseReason, Options, Tap, queue};
 
 /// Messages that are read before what they caused is written: writes are gathered, and endless input starves nothing.
 const READS_PER_WRITE: u32 = 64;
-
-/// What a connection is made with.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct Options {
-    /// The bounds.
-    pub limits: Limits,
-    /// What is known about all of its messages.
-    pub context: Context,
-    /// Sees the bytes as they pass.
-    pub tap: Option<Arc<dyn Tap>>,
-}
-
-impl Options {
-    /// The defaults, for a transport of this name.
-    pub fn new(transport: &'static str) -> Self {
-        Self { context: Context::new(transport), ..Self::default() }
-    }
-
-    /// Sets the bounds.
-    #[must_use]
-    pub fn with_limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
-        self
-    }
-
-    /// Sets the tap.
-    #[must_use]
-    pub fn with_tap(mut self, tap: Arc<dyn Tap>) -> Self {
-        self.tap = Some(tap);
-        self
-    }
-
-    /// Changes the context.
-    #[must_use]
-    pub fn with_context(mut self, change: impl FnOnce(&mut Context)) -> Self {
-        change(&mut self.context);
-        self
-    }
-}
 
 /// One connection, in the hand of whoever drives it.
 ///

@@ -1,0 +1,45 @@
+//! What a connection is made with.
+
+use std::sync::Arc;
+
+use crate::{Context, Limits, Tap};
+
+/// What a connection is made with.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Options {
+    /// The bounds.
+    pub limits: Limits,
+    /// What is known about all of its messages.
+    pub context: Context,
+    /// Sees the bytes as they pass.
+    pub tap: Option<Arc<dyn Tap>>,
+}
+
+impl Options {
+    /// The defaults, for a transport of this name.
+    pub fn new(transport: &'static str) -> Self {
+        Self { context: Context::new(transport), ..Self::default() }
+    }
+
+    /// Sets the bounds.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets the tap.
+    #[must_use]
+    pub fn with_tap(mut self, tap: Arc<dyn Tap>) -> Self {
+        self.tap = Some(tap);
+        self
+    }
+
+    /// Changes the context.
+    #[must_use]
+    pub fn with_context(mut self, change: impl FnOnce(&mut Context)) -> Self {
+        change(&mut self.context);
+        self
+    }
+}
