@@ -7,15 +7,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker, ready};
 
-use mcp_jsonrpc::{Fault, Malformed, Message, Response, Salvage, Salvaged};
+use mcp_jsonrpc::{Malformed, Message, Response};
 use tokio::time::{Sleep, sleep};
 use tracing::Span;
 
 use crate::endpoint::{Alive, Control, Driver, Endpoint, Sender};
 use crate::health::count;
+use crate::intake::{Intake, Opened};
 use crate::session::{Incoming, Session, Taken, Wish};
-use crate::wire::{Frame, Wire};
-use crate::{CloseReason, Options, Tap, queue};
+use crate::wire::Wire;
+use crate::{CloseReason, Context, Options, Tap, queue};
 
 /// Messages that are read before what they caused is written: writes are gathered, and endless input starves nothing.
 const READS_PER_WRITE: u32 = 64;
@@ -47,6 +48,7 @@ pub struct Connection {
     refusal_next: bool,
     /// Messages that were read since the last write.
     unread: u32,
+    intake: Intake,
     tap: Option<Arc<dyn Tap>>,
     span: Span,
 }
@@ -75,7 +77,7 @@ enum Phase {
 impl Connection {
     /// Makes a connection of a wire.
     pub fn new(wire: impl Wire + 'static, options: Options) -> Self {
-        let Options { limits, context, tap } = options;
+        let Options { limits, context, tap, batches } = options;
         let span = tracing::debug_span!(
             "mcp.connection",
             transport = context.transport,
@@ -90,6 +92,7 @@ impl Connection {
             refusals: VecDeque::new(),
             refusal_next: false,
             unread: 0,
+            intake: Intake::new(tap.clone(), batches),
             tap,
             span,
         }
@@ -212,10 +215,20 @@ impl Connection {
         if !reads || self.is_full() {
             return Poll::Pending;
         }
+        if let Some(scanned) = self.intake.unpack() {
+            self.unread += 1;
+            return Poll::Ready(self.take(scanned, None));
+        }
         match ready!(self.wire.poll_recv(cx)) {
             Ok(frame) => {
                 self.unread += 1;
-                Poll::Ready(self.take(frame))
+                Poll::Ready(match self.intake.open(frame, &self.session.limits) {
+                    Opened::Scanned(scanned, context) => self.take(scanned, context),
+                    Opened::Undelivered(id, error) => {
+                        tracing::debug!(%id, %error, "a request was not delivered");
+                        self.session.take_undelivered(&id, error)
+                    }
+                })
             }
             Err(reason) => {
                 self.input_ended(reason);
@@ -236,39 +249,16 @@ impl Connection {
         }
     }
 
-    fn take(&mut self, frame: Frame) -> Option<Incoming> {
-        let mut context = self.session.context.clone();
-        let parsed = match frame {
-            // For wires that do not look at lengths by themselves.
-            Frame::Text(text) if text.len() > self.session.limits.max_message => {
-                let mut salvage = Salvage::new();
-                salvage.push(&text);
-                let Salvaged { id, form } = salvage.finish();
-                Err(Malformed::new(Fault::TooLarge, id, form, text.len() as u64))
-            }
-            Frame::Text(text) => {
-                if let Some(tap) = &self.tap {
-                    tap.received(&text);
-                }
-                Message::parse(text, &self.session.limits.scan)
-            }
-            Frame::Message(message, its_context) => {
-                if let Some(tap) = &self.tap {
-                    tap.received(message.as_bytes());
-                }
-                context = its_context.unwrap_or(context);
-                Ok(message)
-            }
-            Frame::Malformed(malformed) => Err(malformed),
-            Frame::Undelivered(id, error) => {
-                tracing::debug!(%id, %error, "a request was not delivered");
-                return self.session.take_undelivered(&id, error);
-            }
-        };
-        let taken = match parsed {
+    fn take(
+        &mut self,
+        scanned: Result<Message, Malformed>,
+        context: Option<Arc<Context>>,
+    ) -> Option<Incoming> {
+        let context = context.as_ref().unwrap_or(&self.session.context);
+        let taken = match scanned {
             Ok(message) => {
                 trace_message("in", &message);
-                self.session.take(message, &context, &self.session.outbound)
+                self.session.take(message, context, &self.session.outbound)
             }
             Err(malformed) => {
                 tracing::warn!(
@@ -277,7 +267,7 @@ impl Connection {
                     bytes = malformed.input_len(),
                     "malformed input"
                 );
-                self.session.take_malformed(malformed, &context)
+                self.session.take_malformed(malformed, context)
             }
         };
         match taken {

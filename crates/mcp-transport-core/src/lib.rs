@@ -66,6 +66,7 @@ mod exchange;
 mod flights;
 mod health;
 mod heartbeat;
+mod intake;
 mod limits;
 mod memory;
 mod options;

@@ -14,6 +14,10 @@ pub struct Options {
     pub context: Context,
     /// Sees the bytes as they pass.
     pub tap: Option<Arc<dyn Tap>>,
+    /// Whether batches are taken apart instead of refused. Default no: revision 2025-03-26 alone has them.
+    ///
+    /// Each request of a batch is an exchange of its own and is answered by itself; nothing sends batches.
+    pub batches: bool,
 }
 
 impl Options {
@@ -33,6 +37,17 @@ impl Options {
     #[must_use]
     pub fn with_tap(mut self, tap: Arc<dyn Tap>) -> Self {
         self.tap = Some(tap);
+        self
+    }
+
+    /// Accepts batches.
+    ///
+    /// # Spec
+    ///
+    /// MCP 2025-03-26, basic, Batching: receivers must accept batches, and need not send any.
+    #[must_use]
+    pub fn with_batches(mut self) -> Self {
+        self.batches = true;
         self
     }
 

@@ -22,10 +22,13 @@ pub(crate) struct Peer {
 
 /// A connection, and the raw end of its pipe, which holds so many bytes each way.
 pub(crate) fn peer_holding(bytes: usize, limits: Limits) -> (Connection, Peer) {
+    peer_with(bytes, Options::new("raw").with_limits(limits))
+}
+
+pub(crate) fn peer_with(bytes: usize, options: Options) -> (Connection, Peer) {
     let (io, peer) = duplex(bytes);
     let (reader, writer) = split(peer);
-    let options = Options::new("raw").with_limits(limits);
-    let connection = Connection::new(lines::wire(io, &limits), options);
+    let connection = Connection::new(lines::wire(io, &options.limits), options);
     (connection, Peer { reader: Some(BufReader::new(reader)), writer })
 }
 
