@@ -1,28 +1,26 @@
 //! `interop`: other people's programs against ours.
 
+mod capture;
+mod family;
 mod judge;
 mod peers;
 mod process;
 mod rows;
+mod server;
+mod stage;
+mod trial;
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::workspace::Workspace;
 use crate::{Outcome, findings};
-use process::Seen;
-use rows::{ROWS, Row};
+use rows::Row;
+use stage::Stage;
+use trial::Trial;
 
 /// A row that has not ended by then has failed: the slowest takes a few seconds on a busy machine.
 const ROW_DEADLINE: Duration = Duration::from_secs(60);
-
-/// Where everything that a row starts is.
-#[derive(Debug)]
-struct Stage {
-    bridge: PathBuf,
-    peers: peers::Peers,
-}
 
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     let mut wanted: Vec<&str> = Vec::new();
@@ -32,12 +30,12 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     while let Some(argument) = rest.next() {
         match argument.as_str() {
             "--list" => {
-                ROWS.iter().for_each(|row| println!("{:24} {}", row.name, row.what));
+                rows::all().for_each(|row| println!("{:24} {}", row.name, row.what));
                 return Ok(());
             }
             "--dev" => optimized = false,
             "--bridge" => bridge = Some(rest.next().ok_or("--bridge needs a path")?.into()),
-            name if ROWS.iter().any(|row| row.name == name) => wanted.push(name),
+            name if rows::all().any(|row| row.name == name) => wanted.push(name),
             other => return Err(format!("no row {other:?}; --list names them").into()),
         }
     }
@@ -49,9 +47,9 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     };
     let peers = peers::install(&workspace)?;
     let stage = Stage { bridge, peers };
-    process::adopt_orphans()?;
+    family::adopt_orphans()?;
 
-    let chosen = ROWS.iter().filter(|row| wanted.is_empty() || wanted.contains(&row.name));
+    let chosen = rows::all().filter(|row| wanted.is_empty() || wanted.contains(&row.name));
     let cells: Vec<Cell> = chosen.map(|row| Cell::fill(row, &stage)).collect();
     print(&cells)
 }
@@ -77,28 +75,21 @@ fn build(workspace: &Workspace, optimized: bool) -> Outcome<PathBuf> {
 struct Cell {
     row: &'static Row,
     seconds: f64,
-    /// What was seen, or what is wrong.
-    outcome: Result<String, String>,
-    /// For a failure: how it ended and its last lines.
-    captured: String,
+    trial: Trial,
 }
 
 impl Cell {
     fn fill(row: &'static Row, stage: &Stage) -> Self {
         let start = Instant::now();
-        let seen = process::run((row.command)(stage), ROW_DEADLINE);
-        let left = process::orphans();
-        let (mut outcome, captured) = match seen {
-            Ok(seen) => (seen.orderly().and_then(|()| (row.judge)(&seen)), seen.report()),
-            Err(error) => (Err(error.to_string()), String::new()),
-        };
-        if outcome.is_ok() && !left.is_empty() {
-            outcome = Err(format!("left behind: {}", left.join("; ")));
+        let mut trial = Trial::of(row, stage, start + ROW_DEADLINE);
+        let left = family::orphans();
+        if trial.outcome.is_ok() && !left.is_empty() {
+            trial.outcome = Err(format!("left behind: {}", left.join("; ")));
         }
         let seconds = start.elapsed().as_secs_f64();
-        let word = if outcome.is_ok() { "ok" } else { "FAILED" };
+        let word = if trial.outcome.is_ok() { "ok" } else { "FAILED" };
         println!("interop: {} {word}, {seconds:.1} s", row.name);
-        Self { row, seconds, outcome, captured }
+        Self { row, seconds, trial }
     }
 }
 
@@ -106,8 +97,8 @@ impl Cell {
 fn print(cells: &[Cell]) -> Outcome {
     let mut failed = Vec::new();
     for cell in cells {
-        if let Err(reason) = &cell.outcome {
-            println!("\n---- {}: {reason}\n{}", cell.row.name, cell.captured);
+        if let Err(reason) = &cell.trial.outcome {
+            println!("\n---- {}: {reason}\n{}", cell.row.name, cell.trial.captured);
             failed.push(format!("{}: {reason}", cell.row.name));
         }
     }
@@ -116,7 +107,7 @@ fn print(cells: &[Cell]) -> Outcome {
     println!("\n{:name$} | {:what$} | outcome | seconds | detail", "row", "what");
     println!("{:-<name$}-|-{:-<what$}-|---------|---------|-------", "", "");
     for cell in cells {
-        let (word, detail) = match &cell.outcome {
+        let (word, detail) = match &cell.trial.outcome {
             Ok(detail) => ("ok", detail),
             Err(reason) => ("FAILED", reason),
         };
@@ -125,29 +116,4 @@ fn print(cells: &[Cell]) -> Outcome {
     }
     println!("\ninterop: {} passed, {} failed", cells.len() - failed.len(), failed.len());
     findings("rows failed", &failed)
-}
-
-impl Stage {
-    /// `mcp-bridge call METHOD PARAMS -- SERVER`.
-    fn call(&self, method: &str, params: &str, server: &[&Path]) -> Command {
-        let mut command = Command::new(&self.bridge);
-        command.args(["call", "--timeout", "30", method, params, "--"]).args(server);
-        command
-    }
-
-    /// A client script of Node against `mcp-bridge demo`.
-    fn node_client(&self, script: &str, options: &[&str]) -> Command {
-        let mut command = Command::new(&self.peers.node);
-        command.arg(self.peers.node_home.join(script)).args(options);
-        command.arg("--").arg(&self.bridge).arg("demo");
-        command
-    }
-
-    /// A client script of Python against `mcp-bridge demo`.
-    fn python_client(&self, script: &str) -> Command {
-        let mut command = Command::new(&self.peers.python);
-        command.arg(self.peers.python_home.join(script));
-        command.arg("--").arg(&self.bridge).arg("demo");
-        command
-    }
 }

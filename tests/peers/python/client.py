@@ -1,6 +1,6 @@
-"""The client of the official Python SDK, over stdio, against the demo server.
+"""The client of the official Python SDK.
 
-usage: python client.py -- COMMAND [ARG...]
+usage: python client.py SERVER URL|-- COMMAND [ARG...]
 """
 
 import json
@@ -10,9 +10,31 @@ import traceback
 
 import anyio
 from mcp.client.session import ClientSession
+from mcp.client.sse import sse_client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.shared.exceptions import MCPError
 from mcp_types import CreateMessageResult, TextContent
+
+SAME_AS_THE_DEMO = {
+    "echo": ("echo", "text", ""),
+    "steps": ("progress", {"steps": 5}),
+    "fail": ("fail", {}),
+    "ask": ("ask", {}),
+}
+
+# The servers, and which of their tools does what; `echo` also has its argument and what it puts before the answer.
+SERVERS = {
+    "demo": {"name": "mcp-bridge-demo"} | SAME_AS_THE_DEMO,
+    "v1-peer": {"name": "v1-peer"} | SAME_AS_THE_DEMO,
+    "everything": {
+        "name": "mcp-servers/everything",
+        "echo": ("echo", "message", "Echo: "),
+        "steps": ("trigger-long-running-operation", {"duration": 0.1, "steps": 5}),
+        # What it throws is the same: its argument is missing.
+        "fail": ("echo", {}),
+        "ask": ("trigger-sampling-request", {"prompt": "say something"}),
+    },
+}
 
 done = []
 
@@ -22,18 +44,20 @@ async def sample(context, params):
     return CreateMessageResult(role="assistant", content=text, model="none")
 
 
-async def checks(session, strays):
+async def checks(session, server, strays):
+    tool, argument, prefix = server["echo"]
+
     async def echo(text):
-        result = await session.call_tool("echo", {"text": text})
+        result = await session.call_tool(tool, {argument: text})
         assert [block.type for block in result.content] == ["text"], result
-        assert result.content[0].text == text, f"{len(text)} characters did not come back as sent"
+        assert result.content[0].text == prefix + text, f"{len(text)} characters did not come back as sent"
 
     answer = await session.initialize()
-    assert answer.server_info.name == "mcp-bridge-demo", answer.server_info
+    assert answer.server_info.name == server["name"], answer.server_info
     done.append("initialize")
 
     names = {tool.name for tool in (await session.list_tools()).tools}
-    missing = {"echo", "add", "progress", "log", "fail", "large", "ask"} - names
+    missing = {server[use][0] for use in ("echo", "steps", "fail", "ask")} - names
     assert not missing, f"missing tools {missing}"
     done.append("tools/list")
 
@@ -50,44 +74,54 @@ async def checks(session, strays):
     async def progress(value, total, message):
         seen.append(value)
 
-    await session.call_tool("progress", {"steps": 5}, progress_callback=progress)
-    assert len(seen) == 5, f"{len(seen)} progress notifications"
+    await session.call_tool(*server["steps"], progress_callback=progress)
+    assert seen == [1, 2, 3, 4, 5], f"progress is {seen}"
     done.append("progress")
 
-    assert (await session.call_tool("fail", {})).is_error
+    assert (await session.call_tool(*server["fail"])).is_error
     done.append("tool error")
 
-    try:
-        await session.call_tool("no-such-tool", {})
-        raise AssertionError("an unknown tool was answered")
-    except MCPError as error:
-        assert error.error.code == -32602, error
-    done.append("unknown tool")
+    if server["name"] == "mcp-bridge-demo":
+        try:
+            await session.call_tool("no-such-tool", {})
+            raise AssertionError("an unknown tool was answered")
+        except MCPError as error:
+            assert error.error.code == -32602, error
+        done.append("unknown tool")
 
-    result = await session.call_tool("ask", {})
+    result = await session.call_tool(*server["ask"])
     assert "the client said this" in result.content[0].text, result
     done.append("sampling")
+
+    await session.send_ping()
+    done.append("ping")
 
     assert not strays, strays
     done.append("no stray messages")
 
 
-async def main(command, *args):
+def reach(where, *command):
+    if where == "--":
+        return stdio_client(StdioServerParameters(command=command[0], args=list(command[1:])))
+    return sse_client(where)
+
+
+async def main(server, *where):
     strays = []
 
     async def message(item):
         if isinstance(item, Exception):
             strays.append(item)
 
-    async with stdio_client(StdioServerParameters(command=command, args=list(args))) as (read, write):
+    async with reach(*where) as (read, write):
         async with ClientSession(
             read, write, sampling_callback=sample, message_handler=message
         ) as session:
-            await checks(session, strays)
+            await checks(session, SERVERS[server], strays)
         closing = time.monotonic()
-    # The SDK waits 2 s before it sends a signal, so an end within 1 s was the end of input.
+    # Over stdio the SDK waits 2 s before it sends a signal, so an end within 1 s was the end of input.
     took = time.monotonic() - closing
-    assert took < 1, f"the server took {took:.1f} s to end after close"
+    assert took < 1, f"it took {took:.1f} s to close"
     done.append("close")
 
 
@@ -100,7 +134,7 @@ def causes(error):
 
 if __name__ == "__main__":
     try:
-        anyio.run(main, *sys.argv[sys.argv.index("--") + 1 :])
+        anyio.run(main, *sys.argv[1:])
         verdict = {"ok": True}
     except Exception as error:
         traceback.print_exc()
