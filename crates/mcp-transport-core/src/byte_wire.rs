@@ -179,7 +179,8 @@ where
 
     /// One read; ready with whether there may be more.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
-        if self.read.capacity() - self.read.len() < self.next_read / 2 {
+        // A message keeps the buffer alive that it was read into, so what is left of one is used to the last eighth.
+        if self.read.capacity() - self.read.len() < self.next_read / 8 {
             self.read.reserve(self.next_read);
         }
         let room = self.read.capacity() - self.read.len();
