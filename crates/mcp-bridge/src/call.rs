@@ -1,28 +1,31 @@
 //! `call`: one question, one answer.
 
-use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::time::Duration;
 
-use mcp_transport::{Caller, CommandSpec, Era, ErrorCode, Json, Outcome, Request, Response, Revision};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use mcp_transport::{Caller, Era, ErrorCode, Json, Limits, Outcome, Request, Response, Revision};
 use tokio::time::timeout;
 
 use crate::exit::{Exit, Failure};
 use crate::handshake::{self, Hello, PROBE, error_text};
-use crate::log;
 use crate::params::Params;
-use crate::peer::{Peer, why};
+use crate::peer::{DRAIN, Peer, Target, why};
 use crate::race::{First, race};
-use crate::report::Report;
+use crate::report::{PATIENCE, Report};
+use crate::signals::Signals;
+use crate::{launch, log, remote, values};
 
 /// Asks an MCP server one question and prints its answer
 ///
-/// Starts COMMAND, says hello in whichever era it speaks, sends the request, and prints the result on one line of
-/// stdout as the server wrote it. Notifications, the server's own requests and its stderr go to stderr.
+/// Starts COMMAND, or opens an HTTP+SSE session at URL, says hello, sends the request, and prints the result on one
+/// line of stdout as the server wrote it. Notifications, the server's own requests and its stderr go to stderr.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "\
+mcp-bridge call [OPTIONS] METHOD [PARAMS-JSON] -- COMMAND [ARGS]...
+       mcp-bridge call [OPTIONS] METHOD [PARAMS-JSON] --demo
+       mcp-bridge call [OPTIONS] URL METHOD [PARAMS-JSON]",
+    after_help = "\
 Exit status:
   0         the server answered with a result
   1         the server answered with an error
@@ -33,53 +36,36 @@ Examples:
   mcp-bridge call tools/list --demo
   mcp-bridge call tools/call '{\"name\":\"add\",\"arguments\":{\"a\":2,\"b\":40}}' --demo
   mcp-bridge call tools/list -- npx -y @modelcontextprotocol/server-everything stdio
+  mcp-bridge call http://127.0.0.1:8808/sse tools/list
 
-COMMAND inherits HOME, LOGNAME, PATH, SHELL, TERM and USER; give it more with --env.")]
+COMMAND inherits HOME, LOGNAME, PATH, SHELL, TERM and USER; give it more with --env."
+)]
 pub(crate) struct Args {
+    /// Whom to ask, if it begins with http:// or https://; else the METHOD
+    #[arg(value_name = "URL")]
+    first: String,
     /// What to ask, such as `tools/list`; `initialize` and `server/discover` print the handshake's own result
-    method: String,
+    #[arg(value_name = "METHOD")]
+    second: Option<String>,
     /// The params, a JSON object
     #[arg(value_name = "PARAMS-JSON")]
-    params: Option<String>,
+    third: Option<String>,
     /// Ask the demo server that is built in
     #[arg(long, conflicts_with = "command")]
     demo: bool,
     /// How long the whole call may take, with start and handshake; progress does not extend it
-    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = values::seconds)]
     timeout: Duration,
-    /// Set a variable of COMMAND's environment
-    #[arg(long, value_name = "K=V", value_parser = variable)]
-    env: Vec<(String, String)>,
-    /// Start COMMAND in this directory
-    #[arg(long, value_name = "DIR")]
-    cwd: Option<PathBuf>,
-    /// The server: a program and its arguments, never a shell line
-    #[arg(last = true, value_name = "COMMAND")]
-    command: Vec<OsString>,
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds = text.parse::<f64>().ok().filter(|seconds| *seconds > 0.0);
-    seconds
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .ok_or_else(|| "not a positive number of seconds".into())
-}
-
-fn variable(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() && !text.contains('\0') => Ok((name.into(), value.into())),
-        _ => Err("not of the form K=V".into()),
-    }
+    #[command(flatten)]
+    remote: remote::Args,
+    #[command(flatten)]
+    launch: launch::Args,
 }
 
 /// Runs the command.
-pub(crate) fn run(args: Args, filter: &str) -> Exit {
-    let report = match Report::start() {
-        Ok(report) => report,
-        Err(_) => return Exit::Failed,
-    };
-    let writer = report.clone();
-    log::start(filter, move || writer.clone());
+pub(crate) fn run(args: Args, log: &log::Args) -> Exit {
+    let Ok(report) = Report::start(log.format(), PATIENCE) else { return Exit::Failed };
+    log.start(log::QUIET, &report);
     let exit = match Call::check(args) {
         Ok(call) => run_call(&call, &report),
         Err(line) => {
@@ -110,7 +96,7 @@ struct Call {
     method: String,
     params: Params,
     timeout: Duration,
-    command: CommandSpec,
+    target: Target,
 }
 
 /// How far a call has come; outlives the future that works on it.
@@ -122,23 +108,27 @@ struct Progress {
 
 impl Call {
     fn check(args: Args) -> Result<Self, String> {
-        let params = Params::check(args.params.as_deref())?;
-        let mut command = if args.demo {
-            let this =
-                std::env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
-            CommandSpec::new(this).arg("demo")
-        } else {
-            let mut words = args.command.into_iter();
-            let program = words.next().ok_or("whom to ask? Give a COMMAND after `--`, or `--demo`")?;
-            CommandSpec::new(program).args(words)
+        let (url, method, params) = match (args.first, args.second, args.third) {
+            (url, method, params) if remote::is_url(&url) => (Some(url), method, params),
+            (method, params, None) => (None, Some(method), params),
+            (_, _, Some(_)) => {
+                return Err("three words, and the first is no URL; a command goes after `--`".into());
+            }
         };
-        for (name, value) in args.env {
-            command = command.env(name, value);
-        }
-        if let Some(directory) = args.cwd {
-            command = command.current_dir(directory);
-        }
-        Ok(Self { method: args.method, params, timeout: args.timeout, command })
+        let method = method.ok_or("what to ask? Give a METHOD after the URL")?;
+        let params = Params::check(params.as_deref())?;
+        let target = match url {
+            Some(_) if args.demo || args.launch.is_given() => {
+                return Err("either a URL is asked, or a COMMAND or the demo".into());
+            }
+            Some(url) => {
+                let limits = Limits::default().with_drain(DRAIN);
+                Target::Url(Box::new(remote::client(&url, &args.remote, limits)?))
+            }
+            None if args.remote.is_given() => return Err("headers go to a URL, and there is none".into()),
+            None => Target::Command(args.launch.launch(args.demo)?),
+        };
+        Ok(Self { method, params, timeout: args.timeout, target })
     }
 
     async fn run(&self, report: &Report) -> Exit {
@@ -149,7 +139,7 @@ impl Call {
                 return Exit::Failed;
             }
         };
-        let mut progress = Progress { peer: None, waits_for: "the child".into() };
+        let mut progress = Progress { peer: None, waits_for: self.target.start().into() };
         let asked = race(signals.next(), timeout(self.timeout, self.ask(&mut progress, report))).await;
         let exit = match asked {
             First::One(exit) => exit,
@@ -171,7 +161,7 @@ impl Call {
 
     /// Starts, greets, asks.
     async fn ask(&self, progress: &mut Progress, report: &Report) -> Result<Response, Failure> {
-        let dial = || Peer::dial(self.command.clone(), self.timeout, report);
+        let dial = || Peer::dial(&self.target, self.timeout, report);
         let caller = progress.peer.insert(dial().await?).caller().clone();
         match self.method.as_str() {
             "initialize" => {
@@ -186,6 +176,12 @@ impl Call {
             }
             "server/discover" => return self.question(&caller, Revision::LATEST, progress).await,
             _ => {}
+        }
+        if let Target::Url(_) = self.target {
+            // The binding itself is of the legacy era, so there is nothing to find out.
+            progress.waits_for = "`initialize`".into();
+            let revision = handshake::initialize(&caller, Revision::LATEST_LEGACY).await?;
+            return self.question(&caller, revision, progress).await;
         }
         progress.waits_for = "`server/discover` and `initialize`".into();
         // However short the call, there is to be time for both.
@@ -273,23 +269,4 @@ fn complain(failure: Failure, report: &Report) -> Exit {
         report.say(&format!("< error {error}"));
     }
     Exit::Failed
-}
-
-/// The signals by which a user ends a program.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    async fn next(&mut self) -> Exit {
-        match race(self.interrupt.recv(), self.terminate.recv()).await {
-            First::One(_) => Exit::Interrupted(2),
-            First::Other(_) => Exit::Interrupted(15),
-        }
-    }
 }

@@ -5,12 +5,14 @@ use std::process::ExitCode;
 /// What the exit status says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// The server answered with a result, or the demo was served to its end.
+    /// The server answered with a result, or everything was served to its end.
     Answered,
     /// The server answered with an error.
     Refused,
     /// Nothing could be asked, or no answer came.
     Failed,
+    /// The session ended before its client did.
+    Lost,
     /// A signal with this number ended it.
     Interrupted(u8),
 }
@@ -21,6 +23,7 @@ impl From<Exit> for ExitCode {
             Exit::Answered => Self::SUCCESS,
             Exit::Refused => Self::from(1),
             Exit::Failed => Self::from(2),
+            Exit::Lost => Self::from(3),
             // As a shell tells it.
             Exit::Interrupted(signal) => Self::from(128 + signal),
         }

@@ -1,22 +1,44 @@
-//! `mcp-bridge`: one question to an MCP server, and a small server to ask.
+//! `mcp-bridge`: a stdio server for clients of HTTP+SSE, a remote server for clients of stdio, and one question to
+//! either.
 //!
 //! ```text
-//! main ── call ── handshake ── peer ── mcp-transport ── a child's pipes
-//!   │       └── params (`_meta`), race (signals, time), report (stderr), exit (status)
-//!   └──── demo ── legacy, modern ── tools
+//! main ─┬─ serve ── listen (where, for whom), session ──────┬─ mcp-transport ── HTTP+SSE, a child's pipes
+//!       ├─ connect ── remote (URL, headers, refusals) ──────┤                   own stdin and stdout
+//!       ├─ call ── handshake ── peer ── params (`_meta`) ───┘
+//!       ├─ demo ── legacy, modern ── tools
+//!       └─ exec: a child on its way to its program (launch)
 //! ```
 //!
-//! stdout carries the answer and nothing else; everything that is said goes to stderr.
+//! stdout carries the answer or the protocol and nothing else; everything that is said goes to stderr (report, log).
+//!
+//! # Exit status
+//!
+//! | status | `call` | `serve` | `connect` | `demo` |
+//! |---|---|---|---|---|
+//! | 0 | a result | ended in good order | our client is done | its client is done |
+//! | 1 | the server's error | | | |
+//! | 2 | no question, or no answer | could not start | not reached, or refused | failed |
+//! | 3 | | | the server ended the session | |
+//! | 130, 143 | interrupted (INT, TERM) | by a second signal, without waiting | interrupted | |
+//!
+//! A usage error is status 2 as well.
 
 mod call;
+mod connect;
 mod demo;
+mod exec;
 mod exit;
 mod handshake;
+mod launch;
 mod log;
 mod params;
 mod peer;
 mod race;
+mod remote;
 mod report;
+mod serve;
+mod signals;
+mod values;
 
 use std::process::ExitCode;
 
@@ -26,24 +48,31 @@ use clap::{Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(version, about, arg_required_else_help = true)]
 struct Cli {
-    /// What to log on stderr, such as `debug` or `mcp.message=trace`
-    #[arg(long, global = true, value_name = "FILTER", default_value = "warn", value_parser = log::filter)]
-    log: String,
+    #[command(flatten)]
+    log: log::Args,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Serve(serve::Args),
+    Connect(connect::Args),
     Call(call::Args),
     /// Is a small MCP server on stdin and stdout
     Demo,
 }
 
 fn main() -> ExitCode {
+    // Before anything else: this process is about to become another program.
+    if let Some(failed) = exec::run() {
+        return failed;
+    }
     // Usage errors end here with status 2, `--help` and `--version` with 0.
     let cli = Cli::parse();
     match cli.command {
+        Command::Serve(args) => serve::run(args, &cli.log),
+        Command::Connect(args) => connect::run(args, &cli.log),
         Command::Call(args) => call::run(args, &cli.log),
         Command::Demo => demo::run(&cli.log),
     }

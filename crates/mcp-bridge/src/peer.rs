@@ -1,4 +1,4 @@
-//! The child at the other end: started, listened to, ended.
+//! The server at the other end, a child or a remote one: dialled, listened to, ended.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,24 +6,58 @@ use std::time::Duration;
 
 use mcp_transport::core::Tap;
 use mcp_transport::{
-    CallOptions, Caller, CloseReason, CommandSpec, Control, ErrorCode, ErrorObject, Incoming, Limits,
-    Options, Receiver, StderrMode, StdioClient, Transport,
+    CallOptions, Caller, CloseReason, Connection, Control, ErrorCode, ErrorObject, Incoming, Limits, Options,
+    Receiver, SseClient, StderrMode, StdioClient, Transport,
 };
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::exit::Failure;
+use crate::launch::Launch;
+use crate::remote;
 use crate::report::Report;
 
 /// What we have yet to say when the call is over: a cancellation, an answer. A child that does not read is not waited
 /// for any longer.
-const DRAIN: Duration = Duration::from_secs(1);
+pub(crate) const DRAIN: Duration = Duration::from_secs(1);
 /// The drain, each step of the child's ladder, and one second more.
 const END: Duration = Duration::from_secs(9);
 /// Characters shown of a line that is no message.
 const EXCERPT: usize = 200;
 
-/// A running child and its connection.
+/// Whom to ask.
+pub(crate) enum Target {
+    Command(Launch),
+    Url(Box<SseClient>),
+}
+
+impl Target {
+    /// What is waited for first.
+    pub(crate) fn start(&self) -> &'static str {
+        match self {
+            Self::Command(_) => "the child",
+            Self::Url(_) => "the request for the event stream",
+        }
+    }
+
+    async fn dial(&self, report: &Report) -> Result<Connection, Failure> {
+        let dialled = match self {
+            Self::Command(launch) => {
+                let lines = report.clone();
+                let each = move |line: &str| lines.say(&format!("child| {line}"));
+                let command = launch.spec().map_err(Failure::new)?.stderr(StderrMode::Lines(Arc::new(each)));
+                let options = Options::new("stdio")
+                    .with_limits(Limits::default().with_drain(DRAIN))
+                    .with_tap(Arc::new(Strays { report: report.clone() }));
+                StdioClient::new(command).with_options(options).dial().await
+            }
+            Self::Url(client) => (**client).clone().dial().await,
+        };
+        dialled.map_err(|error| why(&error))
+    }
+}
+
+/// A server and the connection to it.
 #[derive(Debug)]
 pub(crate) struct Peer {
     caller: Caller,
@@ -33,19 +67,9 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// Starts the child. `timeout` is that of the whole call, and its calls are not to end before.
-    pub(crate) async fn dial(
-        command: CommandSpec,
-        within: Duration,
-        report: &Report,
-    ) -> Result<Self, Failure> {
-        let lines = report.clone();
-        let stderr = StderrMode::Lines(Arc::new(move |line: &str| lines.say(&format!("child| {line}"))));
-        let options = Options::new("stdio")
-            .with_limits(Limits::default().with_drain(DRAIN))
-            .with_tap(Arc::new(Strays { report: report.clone() }));
-        let mut transport = StdioClient::new(command.stderr(stderr)).with_options(options);
-        let connection = transport.dial().await.map_err(|error| Failure::new(error.to_string()))?;
+    /// Starts the child, or opens the stream. `within` is that of the whole call, and its calls are not to end before.
+    pub(crate) async fn dial(target: &Target, within: Duration, report: &Report) -> Result<Self, Failure> {
+        let connection = target.dial(report).await?;
         let (endpoint, driver) = connection.split();
         let bounds = CallOptions::timeout(within.saturating_mul(2)).with_max_total(within.saturating_mul(2));
         Ok(Self {
@@ -63,6 +87,9 @@ impl Peer {
     /// What may explain why no answer came, in words that follow a sentence.
     pub(crate) fn silence(&self) -> String {
         let health = self.control.health();
+        if self.control.context().transport != "stdio" {
+            return String::new();
+        }
         match (health.received, health.malformed) {
             (0, _) => "; the child said nothing at all".into(),
             (_, 0) => String::new(),
@@ -131,8 +158,11 @@ pub(crate) fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
 pub(crate) fn why(error: &mcp_transport::Error) -> Failure {
     let line = match error.close_reason() {
         Some(reason @ CloseReason::ChildExited(exit)) => format!("{reason}{}", LastWords(&exit.stderr_tail)),
-        Some(CloseReason::PeerClosed) => "the child closed its stdout".into(),
+        Some(CloseReason::PeerClosed) => "the server closed its stdout, or its event stream".into(),
         _ => {
+            if let Some(line) = remote::refusal(error) {
+                return Failure::new(line);
+            }
             let mut line = error.to_string();
             let mut cause = std::error::Error::source(error);
             while let Some(error) = cause {

@@ -7,10 +7,14 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use crate::log::Format;
+
 /// Bytes that wait to be written; one longer line passes alone.
 const ROOM: usize = 256 * 1024;
 /// How long a full queue is waited for before lines are dropped. A reader that lives is faster.
-const PATIENCE: Duration = Duration::from_millis(500);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(500);
+/// For who has others to serve meanwhile.
+pub(crate) const NO_PATIENCE: Duration = Duration::ZERO;
 /// How long the last lines may take to be written.
 const LAST: Duration = Duration::from_secs(2);
 
@@ -25,6 +29,9 @@ pub(crate) struct Report(Arc<Shared>);
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
+    /// Whether each line is a JSON object.
+    json: bool,
+    patience: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -32,7 +39,7 @@ struct State {
     lines: VecDeque<String>,
     bytes: usize,
     writing: bool,
-    /// The queue was full for [`PATIENCE`]; nobody waits until there is room again.
+    /// The queue was full for as long as patience lasts; nobody waits until there is room again.
     stuck: bool,
     dropped: u64,
 }
@@ -44,8 +51,9 @@ impl Shared {
 }
 
 impl Report {
-    pub(crate) fn start() -> io::Result<Self> {
-        let shared = Arc::new(Shared::default());
+    pub(crate) fn start(format: Format, patience: Duration) -> io::Result<Self> {
+        let json = format == Format::Json;
+        let shared = Arc::new(Shared { json, patience, ..Shared::default() });
         let theirs = Arc::clone(&shared);
         thread::Builder::new().name("stderr".into()).spawn(move || write_all(&theirs))?;
         Ok(Self(shared))
@@ -53,7 +61,13 @@ impl Report {
 
     /// Says one line; control characters are escaped, since a terminal would obey them.
     pub(crate) fn say(&self, line: &str) {
-        self.push(printable(line) + "\n");
+        self.push(self.line(line));
+    }
+
+    fn line(&self, line: &str) -> String {
+        let json = || serde_json::json!({ "message": line }).to_string();
+        let line = if self.0.json { json() } else { printable(line) };
+        line + "\n"
     }
 
     /// The line by which the program says that something is wrong.
@@ -65,7 +79,7 @@ impl Report {
         let mut state = self.0.lock();
         let full = |state: &mut State| !state.lines.is_empty() && state.bytes + text.len() > ROOM;
         if full(&mut state) && !state.stuck {
-            let waited = self.0.changed.wait_timeout_while(state, PATIENCE, full);
+            let waited = self.0.changed.wait_timeout_while(state, self.0.patience, full);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         if full(&mut state) {
@@ -74,17 +88,29 @@ impl Report {
             return;
         }
         state.stuck = false;
+        if let Some(line) = self.dropped(&mut state) {
+            state.bytes += line.len();
+            state.lines.push_back(line);
+        }
         state.bytes += text.len();
         state.lines.push_back(text);
         drop(state);
         self.0.changed.notify_all();
     }
 
+    /// What there is to say about lines that were dropped since it was last said.
+    fn dropped(&self, state: &mut State) -> Option<String> {
+        let dropped = std::mem::take(&mut state.dropped);
+        (dropped > 0).then(|| {
+            self.line(&format!("mcp-bridge: {dropped} lines were dropped: stderr was not read in time"))
+        })
+    }
+
     /// Waits until everything is written, for a while.
     pub(crate) fn finish(&self) {
-        let dropped = std::mem::take(&mut self.0.lock().dropped);
-        if dropped > 0 {
-            self.complain(&format!("{dropped} lines were dropped, because stderr was not read"));
+        let dropped = self.dropped(&mut self.0.lock());
+        if let Some(line) = dropped {
+            self.push(line);
         }
         let state = self.0.lock();
         let busy = |state: &mut State| state.writing || !state.lines.is_empty();
@@ -122,7 +148,7 @@ impl Write for Report {
 }
 
 /// A text with its control characters as JSON would escape them, tabs excepted: a JSON text stays the same value.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let mut safe = String::with_capacity(text.len() + 1);
     for character in text.chars() {
         if character.is_control() && character != '\t' {

@@ -1,10 +1,11 @@
 //! Every binding of the Model Context Protocol (MCP) behind one door.
 //!
 //! ```text
-//!                        mcp-transport
-//!            ┌──────────────┬─┴────────────────┐
-//!   jsonrpc: the message   core: what a       stdio: a child's pipes, one's own
-//!                          transport is       stdin and stdout, sockets
+//!                              mcp-transport
+//!         ┌────────────────┬────────┴───────┬─────────────────────┐
+//!   jsonrpc: the     core: what a     stdio: a child's      sse: HTTP+SSE, over
+//!   message          transport is     pipes, one's own      http: pipeline, server,
+//!                                     stdio, sockets        client
 //! ```
 //!
 //! This crate re-exports and does nothing else: each module is a crate that can be taken alone, and what most programs
@@ -67,6 +68,56 @@
 //! }
 //! ```
 //!
+//! # A client of an HTTP+SSE server
+//!
+#![cfg_attr(feature = "sse", doc = "```no_run")]
+#![cfg_attr(not(feature = "sse"), doc = "```text")]
+//! use mcp_transport::{SseClient, Transport};
+//! use serde_json::json;
+//!
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let mut server = SseClient::new("http://127.0.0.1:8808/sse".parse()?);
+//!     let client = server.dial().await?.spawn().into_caller();
+//!
+//!     let hello = json!({
+//!         "protocolVersion": "2024-11-05",
+//!         "capabilities": {},
+//!         "clientInfo": { "name": "example", "version": "1" },
+//!     });
+//!     client.request("initialize", &hello).await?;
+//!     client.notify("notifications/initialized", &()).await?;
+//!     println!("{:?}", client.request("tools/list", &()).await?);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # An HTTP+SSE server
+//!
+#![cfg_attr(feature = "sse", doc = "```no_run")]
+#![cfg_attr(not(feature = "sse"), doc = "```text")]
+//! use mcp_transport::http::{Router, RouterOptions, Server, ServerOptions};
+//! use mcp_transport::{Incoming, Listener, SseOptions, SseServer, serve};
+//! use serde_json::json;
+//!
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let (sse, mut sessions) = SseServer::new(SseOptions::default());
+//!     let router = Router::new(RouterOptions::default(), sse.routes());
+//!     let server = Server::bind("127.0.0.1:8808".parse()?, ServerOptions::default()).await?;
+//!     tokio::spawn(server.serve(router));
+//!     // Each event stream that a client opens is a session, and each session a connection.
+//!     while let Some(session) = sessions.accept().await {
+//!         tokio::spawn(serve(session?, |incoming| async move {
+//!             if let Incoming::Request(exchange) = incoming {
+//!                 exchange.finish(&json!({}));
+//!             }
+//!         }));
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
 //! # Features
 //!
 //! A feature adds items; it never changes behaviour or bytes on the wire.
@@ -74,6 +125,7 @@
 //! | feature | default | adds |
 //! |---|---|---|
 //! | `stdio` | yes | the module `stdio`, and its client and server at the root |
+//! | `sse` | | the modules `sse` and `http`, and HTTP+SSE's client and server at the root |
 //! | `full` | | all of them |
 //!
 //! # Limits and cancel safety
@@ -81,7 +133,11 @@
 //! [`Limits`] has every bound, with its default and its reason. Receiving loses nothing when its future is dropped;
 //! sending is reserve, then commit; each async function says so for itself. See [`core`].
 
+#[cfg(feature = "sse")]
+pub use mcp_http as http;
 pub use mcp_jsonrpc as jsonrpc;
+#[cfg(feature = "sse")]
+pub use mcp_sse as sse;
 #[cfg(feature = "stdio")]
 pub use mcp_stdio as stdio;
 pub use mcp_transport_core as core;
@@ -89,6 +145,8 @@ pub use mcp_transport_core as core;
 pub use mcp_jsonrpc::{
     ErrorCode, ErrorObject, Id, Json, Malformed, Message, Notification, Outcome, Request, Response,
 };
+#[cfg(feature = "sse")]
+pub use mcp_sse::{SseClient, SseListener, SseOptions, SseServer};
 #[cfg(all(unix, feature = "stdio"))]
 pub use mcp_stdio::{CommandSpec, StderrMode, StdioClient, StdioListener, own};
 pub use mcp_transport_core::{

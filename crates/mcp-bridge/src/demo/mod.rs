@@ -27,6 +27,7 @@ use tokio::runtime::Builder;
 
 use crate::exit::Exit;
 use crate::log;
+use crate::report::{PATIENCE, Report};
 use shapes::Level;
 
 /// A client that has gone is not kept waiting for: the demo ends within a second of the end of its input.
@@ -57,8 +58,9 @@ impl Demo {
 }
 
 /// Runs the command: serves one client, until its input ends.
-pub(crate) fn run(filter: &str) -> Exit {
-    log::start_plain(filter);
+pub(crate) fn run(log: &log::Args) -> Exit {
+    let Ok(report) = Report::start(log.format(), PATIENCE) else { return Exit::Failed };
+    log.start(log::QUIET, &report);
     let served =
         Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string()).and_then(
             |runtime| {
@@ -72,16 +74,19 @@ pub(crate) fn run(filter: &str) -> Exit {
                 })
             },
         );
-    match served {
+    let exit = match served {
         Ok(()) => Exit::Answered,
         Err(line) => {
             tracing::error!("{line}");
             Exit::Failed
         }
-    }
+    };
+    report.finish();
+    exit
 }
 
-async fn serve_on(connection: Connection) -> Arc<CloseReason> {
+/// Serves one client.
+pub(crate) async fn serve_on(connection: Connection) -> Arc<CloseReason> {
     let demo = Arc::new(Demo::default());
     serve(connection, move |incoming| {
         let demo = Arc::clone(&demo);

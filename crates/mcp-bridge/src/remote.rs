@@ -1,0 +1,195 @@
+//! A server at the other end of HTTP: its URL, what is sent along, and what it says when it refuses.
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::PathBuf;
+
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::uri::{Scheme, Uri};
+use mcp_transport::http::{HttpClient, HttpClientOptions, HttpRefused};
+use mcp_transport::{Error, Limits, Options, SseClient};
+
+/// The most bytes of a file of headers; servers take 8 to 32 KiB of them.
+const MAX_FILE: u64 = 64 * 1024;
+/// The most characters shown of a challenge's scheme.
+const MAX_SCHEME: usize = 32;
+
+/// Headers that say where a request ends and where it goes: they are made, not given.
+const OURS: [&str; 10] = [
+    "accept",
+    "connection",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Headers for a remote server.
+#[derive(Clone, Default, clap::Args)]
+#[group(skip)]
+pub(crate) struct Args {
+    /// Send this header with every request to the URL; others on this machine can see it, so secrets belong into a file
+    #[arg(long, value_name = "K:V")]
+    header: Vec<String>,
+    /// Send the headers of this file, one on each line; empty lines and lines that start with `#` are skipped
+    #[arg(long, value_name = "FILE")]
+    header_file: Vec<PathBuf>,
+}
+
+impl Args {
+    pub(crate) fn is_given(&self) -> bool {
+        !self.header.is_empty() || !self.header_file.is_empty()
+    }
+
+    /// The headers. What is said about a wrong one does not show it.
+    fn headers(&self) -> Result<HeaderMap, String> {
+        let mut headers = HeaderMap::new();
+        for (text, number) in self.header.iter().zip(1..) {
+            add(&mut headers, text).map_err(|why| format!("--header {number}: {why}"))?;
+        }
+        for path in &self.header_file {
+            let shown = path.display();
+            let mut text = String::new();
+            let read = File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_string(&mut text));
+            match read {
+                Ok(bytes) if bytes as u64 > MAX_FILE => {
+                    return Err(format!("--header-file {shown}: more than {MAX_FILE} bytes"));
+                }
+                Ok(_) => {}
+                Err(error) => return Err(format!("--header-file {shown}: {error}")),
+            }
+            for (line, number) in text.lines().zip(1..) {
+                let line = line.trim();
+                if !line.is_empty() && !line.starts_with('#') {
+                    add(&mut headers, line)
+                        .map_err(|why| format!("--header-file {shown}, line {number}: {why}"))?;
+                }
+            }
+        }
+        Ok(headers)
+    }
+}
+
+fn add(headers: &mut HeaderMap, text: &str) -> Result<(), &'static str> {
+    let (name, value) = text.split_once(':').ok_or("not of the form K:V")?;
+    let name: HeaderName = name.trim().parse().map_err(|_| "not the name of a header")?;
+    if OURS.contains(&name.as_str()) {
+        return Err("this header is not to be set");
+    }
+    let mut value: HeaderValue = value.trim().parse().map_err(|_| "not the value of a header")?;
+    value.set_sensitive(true);
+    headers.append(name, value);
+    Ok(())
+}
+
+/// Names only: values are where the secrets are.
+impl fmt::Debug for Args {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Args")
+            .field("header", &self.header.len())
+            .field("header_file", &self.header_file)
+            .finish()
+    }
+}
+
+/// Whether a word of the command line is meant as a URL.
+pub(crate) fn is_url(word: &str) -> bool {
+    let starts =
+        |scheme: &str| word.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    starts("http://") || starts("https://")
+}
+
+/// What dials a server.
+pub(crate) fn client(url: &str, args: &Args, limits: Limits) -> Result<SseClient, String> {
+    let uri: Uri = url.parse().map_err(|error| format!("the URL cannot be used: {error}"))?;
+    match uri.scheme() {
+        Some(scheme) if *scheme == Scheme::HTTP => {}
+        Some(scheme) if *scheme == Scheme::HTTPS => {
+            return Err("https is not available in this build: put a proxy that speaks it in between".into());
+        }
+        _ => return Err("the URL has to begin with http://".into()),
+    }
+    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        return Err("the URL has a user name in it: send an Authorization header with --header-file".into());
+    }
+    let http = HttpClient::new(HttpClientOptions::default().with_headers(args.headers()?));
+    Ok(SseClient::new(uri).with_http(http).with_options(Options::new("sse").with_limits(limits)))
+}
+
+/// What a server means that wants to know who asks, or knows and says no; `None` for every other error.
+pub(crate) fn refusal(error: &Error) -> Option<String> {
+    let refused = HttpRefused::of(error)?;
+    let status = refused.status();
+    match status.as_u16() {
+        401 => {
+            let scheme = scheme(refused).map(|scheme| format!(", by {scheme}")).unwrap_or_default();
+            Some(format!("{error} ({status}){scheme}: send it with --header-file or --header"))
+        }
+        403 => {
+            let scheme = scheme(refused).map(|scheme| format!(", and challenges by {scheme}"));
+            Some(format!("{error} ({status}){}", scheme.unwrap_or_default()))
+        }
+        _ => None,
+    }
+}
+
+/// How the server wants to be convinced. The rest of its challenge is not shown.
+fn scheme(refused: &HttpRefused) -> Option<&str> {
+    let challenge = refused.challenges().first()?.to_str().ok()?;
+    let scheme = challenge.split([' ', ',', '\t']).next()?;
+    let is_token = !scheme.is_empty()
+        && scheme.len() <= MAX_SCHEME
+        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.+~".contains(&byte));
+    is_token.then_some(scheme)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(given: &[&str]) -> Result<HeaderMap, String> {
+        let header = given.iter().map(|&text| text.into()).collect();
+        Args { header, header_file: Vec::new() }.headers()
+    }
+
+    #[test]
+    fn headers_are_read() {
+        let map = headers(&["Authorization: Bearer a:b", "x-one:1", "X-One: 2", "x-empty:"]).unwrap();
+        assert_eq!(map["authorization"], "Bearer a:b");
+        assert!(map["authorization"].is_sensitive());
+        assert_eq!(map.get_all("x-one").iter().collect::<Vec<_>>(), ["1", "2"]);
+        assert_eq!(map["x-empty"], "");
+    }
+
+    #[test]
+    fn wrong_headers_are_refused_and_not_shown() {
+        for text in ["secret", ": secret", "a b: secret", "x: sec\nret", "Host: secret", "content-length: 5"]
+        {
+            let why = headers(&["a: b", text]).unwrap_err();
+            assert!(why.starts_with("--header 2: ") && !why.contains("secret"), "{text:?}: {why}");
+        }
+    }
+
+    #[test]
+    fn urls() {
+        for (word, url) in [
+            ("http://a/sse", true),
+            ("HTTPS://a", true),
+            ("tools/list", false),
+            ("http:", false),
+            ("é", false),
+        ] {
+            assert_eq!(is_url(word), url, "{word}");
+        }
+        let client = |url| client(url, &Args::default(), Limits::default());
+        for url in ["https://a/", "http://u:secret@a/", "http://", "ftp://a/", "http://a b/", "/sse"] {
+            let why = client(url).err().unwrap_or_else(|| panic!("{url} is taken"));
+            assert!(!why.contains("secret"), "{why}");
+        }
+    }
+}
