@@ -133,3 +133,17 @@ fn inputs_of_other_kinds() {
     let seen = run(Command::new("sh").args(["-c", &script]).stdout(Stdio::piped()).stderr(Stdio::piped()));
     assert_eq!(seen.stdout, "");
 }
+
+/// MCP 2025-03-26, basic, Batching: receivers accept them.
+#[test]
+fn a_batch_of_the_revision_that_has_them() {
+    let mut demo = Demo::start();
+    let hello = json!({ "protocolVersion": "2025-03-26", "capabilities": {}, "clientInfo": {} });
+    let welcome = demo.ask(&json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": hello }));
+    assert_eq!(welcome["result"]["protocolVersion"], "2025-03-26");
+    let ping = |id: u32| json!({ "jsonrpc": "2.0", "id": id, "method": "ping" });
+    let first =
+        demo.ask(&json!([ping(1), { "jsonrpc": "2.0", "method": "notifications/initialized" }, ping(2)]));
+    assert_eq!((&first["id"], &demo.receive()["id"]), (&json!(1), &json!(2)));
+    demo.end();
+}

@@ -65,7 +65,9 @@ pub(crate) fn run(log: &log::Args) -> Exit {
         Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string()).and_then(
             |runtime| {
                 runtime.block_on(async {
-                    let options = Options::default().with_limits(Limits::default().with_drain(DRAIN));
+                    // One of the revisions that it serves has batches.
+                    let options = Options::default().with_batches();
+                    let options = options.with_limits(Limits::default().with_drain(DRAIN));
                     let connection = own(options).map_err(|error| error.to_string())?;
                     match &*serve_on(connection).await {
                         CloseReason::PeerClosed | CloseReason::ClosedHere => Ok(()),

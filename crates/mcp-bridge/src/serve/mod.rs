@@ -92,7 +92,8 @@ pub(crate) struct Args {
 impl Args {
     fn sse(&self) -> SseOptions {
         let mut options = SseOptions::default();
-        options.limits = Limits::default()
+        options.limits = options
+            .limits
             .with_max_message(self.max_message)
             .with_drain(self.shutdown_grace.saturating_add(AFTER_GRACE));
         options.max_sessions = self.max_sessions as usize;
