@@ -29,7 +29,8 @@ use wire::ClientWire;
 /// ```
 ///
 /// Requests are posted together; a notification or a response waits for what went before it and is waited for, see
-/// [`Lane`](crate::proto::Lane). A POST that fails fails the call that it carried and no other.
+/// [`Lane`](crate::proto::Lane). A POST that fails fails the call that it carried and no other; any success will do,
+/// and what comes with it is not looked at.
 /// When the stream ends, every pending call ends with it: this binding has nothing to resume. Who wants to go on dials
 /// again, see [`Reconnect`](mcp_transport_core::Reconnect), and begins with `initialize`.
 ///

@@ -3,9 +3,13 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use http::{HeaderMap, Uri};
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Method, Request, Uri};
 use mcp_http::HttpClient;
 use mcp_http::proto::Decoded;
 use mcp_jsonrpc::{Id, Message};
@@ -15,17 +19,27 @@ use tokio::task::JoinSet;
 use super::Events;
 use crate::proto::Lane;
 
-/// POSTs in flight at once; each takes a connection of its own while it flies.
-const MAX_FLYING: usize = 32;
+/// POSTs in flight at once. Each takes a connection of its own while it flies, so this is about what browsers open to
+/// one host: with 32, two hundred clients that began together overran the backlog of a server.
+const MAX_FLYING: usize = 8;
 /// Messages that wait for their turn; then the session's own queue holds the rest.
 const MAX_WAITING: usize = 64;
+/// Bytes of messages that wait or fly, above which no further one is taken.
+const MAX_BYTES: usize = 4 * 1024 * 1024;
+/// What is read of the body of an answer, and for how long, so that its connection can be used again.
+const BODY: (usize, Duration) = (64 * 1024, Duration::from_millis(500));
 
 /// The client's end of one session.
 pub(super) struct ClientWire {
     events: Events,
     target: Uri,
-    http: HttpClient,
+    /// In an `Arc`, because a clone of it clones its headers.
+    http: Arc<HttpClient>,
     lane: Lane<Message>,
+    /// Bytes of what is in the lane and of what flies.
+    held: usize,
+    /// The stream has ended, and the session with it.
+    ended: bool,
     /// Ends with the wire, and every POST with it.
     flying: JoinSet<Landed>,
     /// Requests whose POST failed, to be told to who waits for their response.
@@ -35,6 +49,7 @@ pub(super) struct ClientWire {
 /// A POST that has its answer: the id of the request in it, if it was one, and how it went.
 struct Landed {
     request: Option<Id>,
+    len: usize,
     outcome: Result<(), Error>,
 }
 
@@ -43,7 +58,9 @@ impl ClientWire {
         Self {
             events,
             target,
-            http,
+            http: Arc::new(http),
+            held: 0,
+            ended: false,
             lane: Lane::new(MAX_FLYING),
             flying: JoinSet::new(),
             failed: VecDeque::new(),
@@ -62,7 +79,7 @@ impl ClientWire {
                 Poll::Ready(Some(landed)) => {
                     self.lane.landed();
                     if let Ok(landed) = landed {
-                        self.note(landed);
+                        self.note(landed, cx);
                     }
                 }
             }
@@ -76,19 +93,47 @@ impl ClientWire {
         };
         let (http, target) = (self.http.clone(), self.target.clone());
         self.flying.spawn(async move {
-            // The status is the whole answer: some servers send a body, and it says nothing.
-            let posted = http.post_json(&target, HeaderMap::new(), message.into_line()).await;
-            Landed { request, outcome: posted.map(drop) }
+            let len = message.len();
+            let outcome = deliver(&http, target, message.into_line()).await;
+            Landed { request, len, outcome }
         });
     }
 
-    fn note(&mut self, landed: Landed) {
+    fn is_full(&self) -> bool {
+        self.lane.waiting() >= MAX_WAITING || self.held >= MAX_BYTES
+    }
+
+    /// The stream was the session: what is still to be posted into it has nowhere to go.
+    fn end(&mut self, reason: CloseReason) -> CloseReason {
+        self.ended = true;
+        self.flying.abort_all();
+        reason
+    }
+
+    fn note(&mut self, landed: Landed, cx: &Context<'_>) {
+        self.held = self.held.saturating_sub(landed.len);
         let Err(error) = landed.outcome else { return };
         match landed.request {
-            Some(id) => self.failed.push_back(Frame::Undelivered(id, error)),
+            Some(id) => {
+                self.failed.push_back(Frame::Undelivered(id, error));
+                // The next read tells it, and it may not have been a read that found it. Once: nobody may be reading.
+                cx.waker().wake_by_ref();
+            }
             None => tracing::warn!(%error, "a notification or response was not delivered"),
         }
     }
+}
+
+/// Posts one message. The status is the whole answer: what some servers send with it says nothing.
+async fn deliver(http: &HttpClient, target: Uri, json: Bytes) -> Result<(), Error> {
+    let mut request = Request::new(json);
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = target;
+    request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let response = http.send(request).await?;
+    let (max, within) = BODY;
+    let _ = response.into_body().collect(max, within).await;
+    Ok(())
 }
 
 impl Wire for ClientWire {
@@ -100,8 +145,8 @@ impl Wire for ClientWire {
             }
             return match self.events.poll_next(cx) {
                 Poll::Pending => Poll::Pending,
-                Poll::Ready(None) => Poll::Ready(Err(CloseReason::PeerClosed)),
-                Poll::Ready(Some(Err(error))) => Poll::Ready(Err(io::Error::other(error).into())),
+                Poll::Ready(None) => Poll::Ready(Err(self.end(CloseReason::PeerClosed))),
+                Poll::Ready(Some(Err(error))) => Poll::Ready(Err(self.end(io::Error::other(error).into()))),
                 Poll::Ready(Some(Ok(Decoded::Oversize(oversize)))) => {
                     Poll::Ready(Ok(Frame::Malformed(oversize.malformed)))
                 }
@@ -117,24 +162,23 @@ impl Wire for ClientWire {
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.lane.waiting() >= MAX_WAITING {
+        if self.ended {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        if self.is_full() {
             let _ = self.poll_posts(cx);
         }
-        if self.lane.waiting() < MAX_WAITING { Poll::Ready(Ok(())) } else { Poll::Pending }
+        if self.is_full() { Poll::Pending } else { Poll::Ready(Ok(())) }
     }
 
     fn start_send(&mut self, message: Message) -> io::Result<()> {
+        self.held += message.len();
         self.lane.push(!matches!(message, Message::Request(_)), message);
         Ok(())
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let landed = self.poll_posts(cx);
-        if !self.failed.is_empty() {
-            // It is told by the next read.
-            cx.waker().wake_by_ref();
-        }
-        landed.map(Ok)
+        self.poll_posts(cx).map(Ok)
     }
 
     fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<()> {

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame};
+use mcp_http::ConnectionHandle;
+use mcp_transport_core::CloseReason;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::sessions::Sessions;
@@ -17,6 +19,9 @@ use crate::proto::SessionId;
 
 /// A comment, which every client ignores.
 const KEEP_ALIVE: Bytes = Bytes::from_static(b": keep-alive\n\n");
+
+/// A timer's grain: comments that come faster would leave no turn to anybody else.
+const SHORTEST: Duration = Duration::from_millis(1);
 
 /// Takes the events of a session, and says something when there are none.
 ///
@@ -31,6 +36,8 @@ pub(super) struct EventBody {
     timer: Pin<Box<Sleep>>,
     id: SessionId,
     sessions: Arc<Sessions>,
+    /// Knows whether it was this side that ended the connection, and why.
+    connection: Option<ConnectionHandle>,
 }
 
 impl EventBody {
@@ -40,9 +47,11 @@ impl EventBody {
         every: Duration,
         id: SessionId,
         sessions: Arc<Sessions>,
+        connection: Option<ConnectionHandle>,
     ) -> Self {
+        let every = every.max(SHORTEST);
         let timer = Box::pin(sleep(every));
-        Self { first: Some(first), stream, every, last: Instant::now(), timer, id, sessions }
+        Self { first: Some(first), stream, every, last: Instant::now(), timer, id, sessions, connection }
     }
 }
 
@@ -77,7 +86,9 @@ impl Body for EventBody {
 
 impl Drop for EventBody {
     fn drop(&mut self) {
-        self.stream.leave();
+        let end = self.connection.as_ref().and_then(ConnectionHandle::end);
+        // In this order: whoever sees that nothing more comes in asks the stream why.
+        self.stream.leave(end.map_or(CloseReason::PeerClosed, |end| end.close_reason()));
         self.sessions.end(&self.id);
     }
 }

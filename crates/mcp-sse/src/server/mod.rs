@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
-use http::header::{HeaderValue, RETRY_AFTER};
+use http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use mcp_http::proto::event_stream::encode_event;
@@ -81,7 +81,10 @@ impl Listener for SseListener {
 
 impl SseServer {
     /// A server, and where its sessions come out.
-    pub fn new(options: SseOptions) -> (Self, SseListener) {
+    pub fn new(mut options: SseOptions) -> (Self, SseListener) {
+        for path in [&mut options.sse_path, &mut options.message_path, &mut options.public_prefix] {
+            *path = format!("/{}", path.trim_start_matches('/'));
+        }
         let (opened, listener) = queue::channel(BACKLOG, BACKLOG);
         let shared = Shared { options, sessions: Arc::default(), opened };
         (Self { shared: Arc::new(shared) }, SseListener { opened: listener })
@@ -105,7 +108,10 @@ impl SseServer {
     }
 
     /// Takes no new sessions and ends the open ones in good order: each finishes what it accepted, within
-    /// [`Limits::drain`], and then its stream ends.
+    /// [`Limits::drain`], and then its stream ends. Nothing can be posted any more, and
+    /// [`session_count`](Self::session_count) is zero from now on.
+    ///
+    /// Streams do not end by themselves, so this belongs into [`Server::on_drain`](mcp_http::Server::on_drain).
     pub fn shutdown(&self) {
         self.shared.sessions.close();
         self.shared.opened.close();
@@ -139,18 +145,20 @@ impl Shared {
         let stream = Arc::new(EventStream::new(options.stream_buffer));
         let first_message = Some(Box::pin(sleep(options.first_message)));
         let wire = SessionWire { posted, stream: stream.clone(), first_message, registered };
+        let connection = arrived.connection;
         let endpoint = self.endpoint(&arrived.parts, &id);
         let connection_options = Options::new("sse").with_limits(limits).with_context(|context| {
             context.peer = arrived.peer;
             context.principal = arrived.principal;
             context.session = Some(id.shared());
-            context.insert(arrived.parts);
+            context.insert(detached(arrived.parts));
         });
         tracing::debug!(session = ?id, "session opened");
         if place.send(Connection::new(wire, connection_options)).is_err() {
             return Err(unavailable("shutting down"));
         }
-        let body = EventBody::new(endpoint, stream, options.keep_alive, id, self.sessions.clone());
+        let body =
+            EventBody::new(endpoint, stream, options.keep_alive, id, self.sessions.clone(), connection);
         Ok(event_stream_reply(body))
     }
 
@@ -159,7 +167,8 @@ impl Shared {
     fn endpoint(&self, parts: &Parts, id: &SessionId) -> Bytes {
         let asked = parts.uri.path().trim_end_matches('/');
         let mount = asked.strip_suffix(self.options.sse_path.trim_end_matches('/')).unwrap_or_default();
-        let path = format!("{}{mount}{}", self.options.public_prefix, self.options.message_path);
+        let public = self.options.public_prefix.trim_end_matches('/');
+        let path = format!("{public}{mount}{}", self.options.message_path);
         let reference = session_endpoint(&path, parts.uri.query(), id.as_str());
         let mut event = BytesMut::new();
         encode_event(&mut event, Some(&EventName::Endpoint), None, reference.as_bytes());
@@ -197,6 +206,25 @@ impl Shared {
         place.send(Frame::Message(message, None)).map_err(|_| unknown())?;
         Ok(text_reply(StatusCode::ACCEPTED, "Accepted"))
     }
+}
+
+/// The same head in memory of its own: as it came it is slices of the connection's read buffer, and would keep all of
+/// that for as long as the session lives.
+fn detached(mut parts: Parts) -> Parts {
+    if let Ok(uri) = parts.uri.to_string().parse() {
+        parts.uri = uri;
+    }
+    let mut headers = HeaderMap::with_capacity(parts.headers.keys_len());
+    for (name, value) in &parts.headers {
+        let copies =
+            (HeaderName::from_bytes(name.as_str().as_bytes()), HeaderValue::from_bytes(value.as_bytes()));
+        if let (Ok(name), Ok(mut copy)) = copies {
+            copy.set_sensitive(value.is_sensitive());
+            headers.append(name, copy);
+        }
+    }
+    parts.headers = headers;
+    parts
 }
 
 fn unavailable(text: &'static str) -> Refusal {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use mcp_transport_core::{CloseReason, Frame, Principal, queue};
+use mcp_transport_core::{Frame, Principal, queue};
 
 use crate::proto::SessionId;
 
@@ -82,11 +82,7 @@ impl Sessions {
         }
     }
 
-    fn is_closed(&self) -> bool {
-        self.table().closed
-    }
-
-    /// Ends one: its stream is gone.
+    /// Ends one, if it has not ended.
     pub(super) fn end(&self, id: &SessionId) {
         let session = self.table().open.remove(id);
         if let Some(session) = session {
@@ -109,14 +105,14 @@ pub(super) struct Registered {
 }
 
 impl Registered {
-    /// Why nothing more comes in.
-    pub(super) fn reason(&self) -> CloseReason {
-        if self.sessions.is_closed() { CloseReason::ClosedHere } else { CloseReason::PeerClosed }
+    /// Gives the place back early: nothing more comes in.
+    pub(super) fn end(&self) {
+        self.sessions.end(&self.id);
     }
 }
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        self.sessions.end(&self.id);
+        self.end();
     }
 }

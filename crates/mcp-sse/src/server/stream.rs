@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
+use mcp_transport_core::CloseReason;
 
 /// One frame of a body holds at most this much.
 ///
@@ -32,8 +33,8 @@ struct State {
     writer: Option<Waker>,
     /// Nothing will be written any more.
     finished: bool,
-    /// Nobody will read any more.
-    gone: bool,
+    /// Why nobody will read any more.
+    gone: Option<CloseReason>,
 }
 
 impl EventStream {
@@ -49,13 +50,15 @@ impl EventStream {
     /// Whether there is room; an error when nobody reads any more.
     pub(super) fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         let mut state = self.state();
-        if state.gone {
+        if state.gone.is_some() {
             return Poll::Ready(Err(std::io::ErrorKind::BrokenPipe.into()));
         }
         if state.len < self.high {
             return Poll::Ready(Ok(()));
         }
-        state.writer = Some(cx.waker().clone());
+        let former = replace(&mut state.writer, cx);
+        drop(state);
+        drop(former);
         Poll::Pending
     }
 
@@ -63,9 +66,11 @@ impl EventStream {
     pub(super) fn push(&self, parts: [Bytes; 3]) {
         let reader = {
             let mut state = self.state();
-            if state.gone || state.finished {
+            if state.gone.is_some() || state.finished {
                 return;
             }
+            let copied = parts.iter().map(Bytes::len).filter(|&len| len <= COPY).sum();
+            state.tail.reserve(copied);
             for part in parts {
                 state.len += part.len();
                 if part.len() > COPY {
@@ -91,10 +96,9 @@ impl EventStream {
                 if state.finished {
                     return Poll::Ready(None);
                 }
-                match &mut state.reader {
-                    Some(reader) => reader.clone_from(cx.waker()),
-                    reader => *reader = Some(cx.waker().clone()),
-                }
+                let former = replace(&mut state.reader, cx);
+                drop(state);
+                drop(former);
                 return Poll::Pending;
             };
             let writer = if state.len < self.high { state.writer.take() } else { None };
@@ -114,15 +118,19 @@ impl EventStream {
         wake(reader);
     }
 
-    /// Nobody reads any more.
-    pub(super) fn leave(&self) {
-        let writer = {
+    /// Nobody reads any more, for this reason.
+    pub(super) fn leave(&self, reason: CloseReason) {
+        let mut former = {
             let mut state = self.state();
-            let State { finished, writer, .. } = std::mem::take(&mut *state);
-            (state.gone, state.finished) = (true, finished);
-            writer
+            let gone = State { gone: Some(reason), finished: state.finished, ..State::default() };
+            std::mem::replace(&mut *state, gone)
         };
-        wake(writer);
+        wake(former.writer.take());
+    }
+
+    /// Why nobody reads any more, if so.
+    pub(super) fn gone(&self) -> Option<CloseReason> {
+        self.state().gone.clone()
     }
 }
 
@@ -143,6 +151,14 @@ impl State {
             (self.pieces, self.tail) = (VecDeque::new(), BytesMut::new());
         }
         Some(frame)
+    }
+}
+
+/// Keeps the waker of the latest poll; the former one is given back, to be dropped outside the lock.
+fn replace(kept: &mut Option<Waker>, cx: &Context<'_>) -> Option<Waker> {
+    match kept {
+        Some(waker) if waker.will_wake(cx.waker()) => None,
+        kept => kept.replace(cx.waker().clone()),
     }
 }
 

@@ -35,7 +35,8 @@ impl Wire for SessionWire {
                 self.first_message = None;
                 Poll::Ready(Ok(frame))
             }
-            Poll::Ready(None) => Poll::Ready(Err(self.registered.reason())),
+            // The stream says why it went; while it is there, only this side closes the queue.
+            Poll::Ready(None) => Poll::Ready(Err(self.stream.gone().unwrap_or(CloseReason::ClosedHere))),
             Poll::Pending => match &mut self.first_message {
                 Some(until) => until.as_mut().poll(cx).map(|()| Err(CloseReason::Idle)),
                 None => Poll::Pending,
@@ -58,6 +59,8 @@ impl Wire for SessionWire {
     }
 
     fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        // A client that does not read keeps its stream for a while, and must not post into a session that has ended.
+        self.registered.end();
         self.stream.finish();
         Poll::Ready(())
     }
