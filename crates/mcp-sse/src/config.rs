@@ -14,7 +14,8 @@ pub struct SseOptions {
     pub message_path: String,
     /// What stands before both where a proxy strips it: it is not matched, but told to the client. Default none.
     pub public_prefix: String,
-    /// Bounds of each session. Default [`Limits::default`], with messages of at most 4 MiB.
+    /// Bounds of each session. Default [`Limits::default`], with messages of at most 4 MiB and at most 768 KiB that
+    /// wait: with the buffers behind them a client that does not read costs at most about 1 MiB.
     pub limits: Limits,
     /// Sessions at once. Default 10,000; one more is refused with 503.
     pub max_sessions: usize,
@@ -26,7 +27,7 @@ pub struct SseOptions {
     /// something after its request is not noticed before. Default 15 s, at least 1 ms.
     pub keep_alive: Duration,
     /// Bytes of events that wait for the stream to be written; beyond it messages wait in the session's own queue.
-    /// Default 64 KiB.
+    /// Default 32 KiB.
     pub stream_buffer: usize,
 }
 
@@ -36,12 +37,12 @@ impl Default for SseOptions {
             sse_path: "/sse".into(),
             message_path: "/message".into(),
             public_prefix: String::new(),
-            limits: Limits::default().with_max_message(4 * 1024 * 1024),
+            limits: Limits::default().with_max_message(4 * 1024 * 1024).with_outbound_bytes(768 * 1024),
             max_sessions: 10_000,
             first_message: Duration::from_secs(60),
             queue_wait: Duration::from_secs(5),
             keep_alive: Duration::from_secs(15),
-            stream_buffer: 64 * 1024,
+            stream_buffer: 32 * 1024,
         }
     }
 }

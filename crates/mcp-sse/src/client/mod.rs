@@ -28,7 +28,7 @@ use wire::ClientWire;
 /// # drop(pong); Ok(()) }
 /// ```
 ///
-/// Requests are posted together; a notification or a response waits for what went before it and is waited for, see
+/// Requests and responses are posted together; a notification waits for what went before it and is waited for, see
 /// [`Lane`](crate::proto::Lane). A POST that fails fails the call that it carried and no other; any success will do,
 /// and what comes with it is not looked at.
 /// When the stream ends, every pending call ends with it: this binding has nothing to resume. Who wants to go on dials

@@ -2,9 +2,11 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::future::Future;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,9 +17,10 @@ use mcp_http::proto::Decoded;
 use mcp_jsonrpc::{Id, Message};
 use mcp_transport_core::{CloseReason, Error, Frame, Wire};
 use tokio::task::JoinSet;
+use tokio::time::{Sleep, sleep};
 
 use super::Events;
-use crate::proto::Lane;
+use crate::proto::{Lane, Order};
 
 /// POSTs in flight at once. Each takes a connection of its own while it flies, so this is about what browsers open to
 /// one host: with 32, two hundred clients that began together overran the backlog of a server.
@@ -26,6 +29,9 @@ const MAX_FLYING: usize = 8;
 const MAX_WAITING: usize = 64;
 /// Bytes of messages that wait or fly, above which no further one is taken.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
+/// How long a notification waits for the POSTs before it. Servers that take a message answer at once; one that answers
+/// only when the request is done would never see its cancellation.
+const MAX_HOLD: Duration = Duration::from_secs(5);
 /// What is read of the body of an answer, and for how long, so that its connection can be used again.
 const BODY: (usize, Duration) = (64 * 1024, Duration::from_millis(500));
 
@@ -38,6 +44,8 @@ pub(super) struct ClientWire {
     lane: Lane<Message>,
     /// Bytes of what is in the lane and of what flies.
     held: usize,
+    /// Until when a notification waits for what flies before it.
+    held_until: Option<Pin<Box<Sleep>>>,
     /// The stream has ended, and the session with it.
     ended: bool,
     /// Ends with the wire, and every POST with it.
@@ -60,6 +68,7 @@ impl ClientWire {
             target,
             http: Arc::new(http),
             held: 0,
+            held_until: None,
             ended: false,
             lane: Lane::new(MAX_FLYING),
             flying: JoinSet::new(),
@@ -73,6 +82,10 @@ impl ClientWire {
             while let Some(message) = self.lane.take() {
                 self.post(message);
             }
+            if self.poll_overdue(cx).is_ready() {
+                self.lane.let_go();
+                continue;
+            }
             match self.flying.poll_join_next(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(None) => return Poll::Ready(()),
@@ -84,6 +97,18 @@ impl ClientWire {
                 }
             }
         }
+    }
+
+    /// Ready when a notification has waited long enough for what flies before it.
+    fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.lane.is_held() {
+            self.held_until = None;
+            return Poll::Pending;
+        }
+        let until = self.held_until.get_or_insert_with(|| Box::pin(sleep(MAX_HOLD)));
+        ready!(until.as_mut().poll(cx));
+        self.held_until = None;
+        Poll::Ready(())
     }
 
     fn post(&mut self, message: Message) {
@@ -173,7 +198,12 @@ impl Wire for ClientWire {
 
     fn start_send(&mut self, message: Message) -> io::Result<()> {
         self.held += message.len();
-        self.lane.push(!matches!(message, Message::Request(_)), message);
+        let order = match &message {
+            Message::Request(_) => Order::Together,
+            Message::Response(_) => Order::AtOnce,
+            Message::Notification(_) => Order::Alone,
+        };
+        self.lane.push(order, message);
         Ok(())
     }
 

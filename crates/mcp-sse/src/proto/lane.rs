@@ -2,47 +2,88 @@
 
 use std::collections::VecDeque;
 
-/// Decides when each message may go: requests fly together, everything else goes alone.
+/// How a message goes among the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// With others of its kind, as many as may fly: a request.
+    Together,
+    /// With requests, and however many of those fly: a response. The peer waits for it, perhaps before it lets go of a
+    /// request of ours, so it never waits for one.
+    AtOnce,
+    /// After what went before, and before what follows: a notification.
+    Alone,
+}
+
+/// Decides when each message may go.
 ///
 /// Each message of HTTP+SSE is a POST of its own, and two POSTs that fly at once may arrive in either order.
-/// A cancellation must not overtake its request, nor a call the `initialized` before it, so a notification or a response
-/// is a barrier: it waits for what went before, and what follows waits for it.
+/// A cancellation must not overtake its request, nor a call the `initialized` before it, so a notification waits for
+/// what went before it, and what follows waits for it.
 ///
 /// ```text
-/// request  request  request │ notification │ request  request
-/// └──── fly together ─────┘   └── alone ──┘  └ fly together ┘
+/// request  response  request │ notification │ request  request
+/// └──── fly together ──────┘   └── alone ──┘  └ fly together ┘
 /// ```
+///
+/// Some servers say that they have taken a request only when they have answered it. A notification that has waited long
+/// enough is therefore let go all the same: see [`Lane::let_go`].
 #[derive(Debug)]
 pub struct Lane<T> {
-    waiting: VecDeque<(bool, T)>,
+    waiting: VecDeque<(Order, T)>,
     flying: usize,
-    /// What flies is a barrier.
+    /// A notification flies.
     alone: bool,
+    /// The next notification has waited long enough.
+    overdue: bool,
     max_flying: usize,
 }
 
 impl<T> Lane<T> {
-    /// A lane of at most this many POSTs at once.
+    /// A lane of at most this many POSTs of requests at once.
     pub fn new(max_flying: usize) -> Self {
-        Self { waiting: VecDeque::new(), flying: 0, alone: false, max_flying: max_flying.max(1) }
+        Self {
+            waiting: VecDeque::new(),
+            flying: 0,
+            alone: false,
+            overdue: false,
+            max_flying: max_flying.max(1),
+        }
     }
 
     /// Queues a message.
-    pub fn push(&mut self, barrier: bool, item: T) {
-        self.waiting.push_back((barrier, item));
+    pub fn push(&mut self, order: Order, item: T) {
+        self.waiting.push_back((order, item));
     }
 
     /// The next message that may go now. It flies until [`Lane::landed`].
     pub fn take(&mut self) -> Option<T> {
-        let (barrier, _) = self.waiting.front()?;
-        let may_go = if *barrier { self.flying == 0 } else { !self.alone && self.flying < self.max_flying };
-        if !may_go {
-            return None;
-        }
-        let (barrier, item) = self.waiting.pop_front()?;
+        let (order, _) = self.waiting.front()?;
+        let next = match order {
+            Order::Alone if self.flying == 0 || self.overdue => 0,
+            Order::Together if !self.alone && self.flying < self.max_flying => 0,
+            // A response may pass requests that wait for room, and no notification.
+            Order::Together | Order::AtOnce if !self.alone => {
+                let before_barrier = self.waiting.iter().take_while(|(order, _)| *order != Order::Alone);
+                before_barrier.enumerate().find(|(_, (order, _))| *order == Order::AtOnce)?.0
+            }
+            _ => return None,
+        };
+        let (order, item) = self.waiting.remove(next)?;
         self.flying += 1;
-        self.alone = barrier;
+        if order == Order::Alone {
+            (self.alone, self.overdue) = (true, false);
+        }
         Some(item)
+    }
+
+    /// Whether a notification waits for what flies.
+    pub fn is_held(&self) -> bool {
+        self.flying > 0 && !self.overdue && matches!(self.waiting.front(), Some((Order::Alone, _)))
+    }
+
+    /// Lets the next notification go though something flies.
+    pub fn let_go(&mut self) {
+        self.overdue = self.is_held();
     }
 
     /// One that flew has its answer, whatever that is.
@@ -68,11 +109,20 @@ impl<T> Lane<T> {
 mod tests {
     use super::*;
 
-    /// Lower case is a request, upper case a barrier.
+    /// Lower case is a request, upper case a notification, a digit a response.
     fn lane(messages: &str, max: usize) -> Lane<char> {
         let mut lane = Lane::new(max);
-        messages.chars().for_each(|message| lane.push(message.is_uppercase(), message));
+        messages.chars().for_each(|message| push(&mut lane, message));
         lane
+    }
+
+    fn push(lane: &mut Lane<char>, message: char) {
+        let order = match message {
+            'A'..='Z' => Order::Alone,
+            '0'..='9' => Order::AtOnce,
+            _ => Order::Together,
+        };
+        lane.push(order, message);
     }
 
     fn ready(lane: &mut Lane<char>) -> String {
@@ -114,9 +164,42 @@ mod tests {
     fn a_request_behind_a_flying_barrier_waits() {
         let mut lane = lane("N", 8);
         assert_eq!(ready(&mut lane), "N");
-        lane.push(false, 'a');
+        push(&mut lane, 'a');
         assert_eq!(ready(&mut lane), "");
         lane.landed();
         assert_eq!(ready(&mut lane), "a");
+    }
+
+    #[test]
+    fn a_response_waits_for_no_request() {
+        let mut lane = lane("ab1c2", 1);
+        assert_eq!(ready(&mut lane), "a12", "b and c wait for room");
+        lane.landed();
+        lane.landed();
+        lane.landed();
+        assert_eq!(ready(&mut lane), "b");
+    }
+
+    #[test]
+    fn a_response_passes_no_notification() {
+        let mut lane = lane("aN1", 8);
+        assert_eq!(ready(&mut lane), "a");
+        lane.landed();
+        assert_eq!(ready(&mut lane), "N");
+        lane.landed();
+        assert_eq!(ready(&mut lane), "1");
+    }
+
+    #[test]
+    fn a_notification_is_not_held_for_ever() {
+        let mut lane = lane("aNb", 8);
+        assert_eq!(ready(&mut lane), "a");
+        assert!(lane.is_held());
+        lane.let_go();
+        assert_eq!(ready(&mut lane), "N", "and b waits for it");
+        assert!(!lane.is_held());
+        lane.landed();
+        lane.landed();
+        assert_eq!(ready(&mut lane), "b");
     }
 }

@@ -3,5 +3,5 @@
 mod lane;
 mod session_id;
 
-pub use lane::Lane;
+pub use lane::{Lane, Order};
 pub use session_id::SessionId;
