@@ -1,7 +1,7 @@
 //! The example that dials again does it as it says.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests panic")]
 
-#[path = "../examples/reconnect.rs"]
+#[path = "../examples/sse_reconnect.rs"]
 #[allow(dead_code, reason = "its main is not run")]
 mod example;
 mod scripted;

@@ -1,4 +1,4 @@
-//! Asks a server to add: `cargo run --example client`, while the example `server` runs.
+//! Asks a server to add: `cargo run --example sse_client`, while the example `sse_server` runs.
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! A server that answers `initialize`, `ping` and `add`: `cargo run --example server`, ended by ctrl-c.
+//! A server that answers `initialize`, `ping` and `add`: `cargo run --example sse_server`, ended by ctrl-c.
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use mcp_http::{Router, RouterOptions, Server, ServerOptions};

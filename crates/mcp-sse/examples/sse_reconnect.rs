@@ -1,4 +1,4 @@
-//! Keeps a session open to a server that drops its streams: `cargo run --example reconnect -- http://127.0.0.1:8808/sse`.
+//! Keeps a session open to a server that drops its streams: `cargo run --example sse_reconnect -- http://127.0.0.1:8808/sse`.
 //!
 //! Each time it is a new session, which begins with `initialize`. Nothing of the former one goes on, and no call is
 //! repeated: only who made it knows whether that is safe.
