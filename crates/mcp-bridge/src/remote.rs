@@ -10,6 +10,9 @@ use http::uri::{Scheme, Uri};
 use mcp_transport::http::{HttpClient, HttpClientOptions, HttpRefused};
 use mcp_transport::{Error, Limits, Options, SseClient};
 
+/// How long one POST may take: some servers answer it only when they have answered the request in it.
+const POST_WAIT: std::time::Duration = std::time::Duration::from_secs(300);
+
 /// The most bytes of a file of headers; servers take 8 to 32 KiB of them.
 const MAX_FILE: u64 = 64 * 1024;
 /// The most characters shown of a challenge's scheme.
@@ -117,7 +120,8 @@ pub(crate) fn client(url: &str, args: &Args, limits: Limits) -> Result<SseClient
     if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
         return Err("the URL has a user name in it: send an Authorization header with --header-file".into());
     }
-    let http = HttpClient::new(HttpClientOptions::default().with_headers(args.headers()?));
+    let http =
+        HttpClient::new(HttpClientOptions::default().with_head(POST_WAIT).with_headers(args.headers()?));
     Ok(SseClient::new(uri).with_http(http).with_options(Options::new("sse").with_limits(limits)))
 }
 

@@ -21,7 +21,9 @@ const ACCEPT_WAIT: (Duration, Duration) = (Duration::from_millis(50), Duration::
 /// Dials a socket on which a server speaks one message a line.
 ///
 /// There is no encryption and no authentication in this: a Unix socket has the permissions of its file, TCP is for
-/// loopback and for networks that are trusted.
+/// networks that are trusted.
+/// Loopback is none of these on a machine with a browser: a page of anybody can have it post lines to a local port. Use
+/// a Unix socket there, or HTTP, which checks who asks.
 #[derive(Clone, Debug)]
 pub struct SocketClient {
     target: Target,

@@ -263,7 +263,7 @@ impl Drop for Call<'_> {
                 params.and_then(|params| Notification::with_json_params("notifications/cancelled", &params));
             if let Ok(cancel) = cancel {
                 // One for each call at most, and calls are bounded: it needs no room, and `Drop` cannot wait for any.
-                let _ = self.caller.out.last_word(cancel.into());
+                let _ = self.caller.out.last_word(cancel.len(), cancel.into());
             }
         }
         self.caller.session.look_again();

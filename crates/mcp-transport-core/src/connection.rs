@@ -293,9 +293,13 @@ impl Connection {
         }
     }
 
-    /// Whether reading has to wait for refusals to be written.
+    /// Whether reading has to wait for refusals and answers to be written: a peer that asks and does not read is not
+    /// asked for more.
     fn is_full(&self) -> bool {
-        self.refusals.len() >= self.session.limits.max_refusals.max(1) as usize
+        let limits = &self.session.limits;
+        let most = limits.max_refusals.max(1) as usize;
+        let (answers, bytes) = self.session.outbound.last_words();
+        self.refusals.len() >= most || answers >= most || bytes >= limits.outbound_bytes as usize
     }
 
     /// What is to be written next.

@@ -278,7 +278,7 @@ impl Future for Driver {
                 // It has ended, and nothing that was read is lost: there is one such message a connection.
                 this.room = None;
                 if let Some(held) = this.held.take()
-                    && this.inbox.last_word(held).is_err()
+                    && this.inbox.last_word(held.weight(), held).is_err()
                 {
                     count(&this.connection.session().counters.dropped);
                 }

@@ -135,7 +135,7 @@ impl Responder {
     /// The flight lands in every case; the word goes out only while somebody wants it.
     fn last_word(&self, response: Response) {
         let landing = self.session.flights().land(self.flight);
-        if !landing.wanted || self.out.last_word(response.into()).is_err() {
+        if !landing.wanted || self.out.last_word(response.len(), response.into()).is_err() {
             count(&self.session.counters.dropped);
         }
         self.session.flights().landed();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mcp_jsonrpc::ScanLimits;
 
-/// Every bound of a connection: a queue, table, buffer, wait or retry that is not here does not exist.
+/// The bounds of a connection. What is not here is a named constant beside its reason, or does not exist.
 ///
 /// ```
 /// use mcp_transport_core::Limits;

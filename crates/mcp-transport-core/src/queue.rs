@@ -24,7 +24,7 @@ pub fn channel<T>(max_bytes: u32, max_count: u32) -> (Sender<T>, Receiver<T>) {
     // The semaphore's own maximum is smaller than this only where addresses have 32 bits.
     let max_bytes = max_bytes.clamp(1, u32::try_from(Semaphore::MAX_PERMITS).unwrap_or(u32::MAX));
     let inner = Arc::new(Inner {
-        state: Mutex::new(State { items: VecDeque::new(), reader: None, closed: false }),
+        state: Mutex::new(State { items: VecDeque::new(), reader: None, closed: false, last_words: (0, 0) }),
         room: Arc::new(Semaphore::new(max_bytes as usize)),
         max_bytes,
         unit: max_bytes.div_ceil(max_count.max(1)),
@@ -44,12 +44,21 @@ struct State<T> {
     reader: Option<Waker>,
     /// Nothing comes in any more; what is in can still be taken.
     closed: bool,
+    /// Last words that wait: how many, and their bytes.
+    last_words: (usize, usize),
 }
 
 struct Slot<T> {
     item: T,
-    /// Given back when the item is taken, outside the lock, since that wakes who waits for it; last words have none.
-    _room: Option<OwnedSemaphorePermit>,
+    room: Room,
+}
+
+/// What an item takes up.
+enum Room {
+    /// Given back when the item is taken.
+    Taken { _permit: OwnedSemaphorePermit },
+    /// None, and this many bytes.
+    LastWord(usize),
 }
 
 impl<T> Inner<T> {
@@ -62,13 +71,17 @@ impl<T> Inner<T> {
         u32::try_from(len).unwrap_or(u32::MAX).clamp(self.unit, self.max_bytes)
     }
 
-    fn push(&self, item: T, room: Option<OwnedSemaphorePermit>) -> Result<(), Closed> {
+    fn push(&self, item: T, room: Room) -> Result<(), Closed> {
         let reader = {
             let mut state = self.state();
             if state.closed {
                 return Err(Closed);
             }
-            state.items.push_back(Slot { item, _room: room });
+            if let Room::LastWord(len) = room {
+                state.last_words.0 += 1;
+                state.last_words.1 += len;
+            }
+            state.items.push_back(Slot { item, room });
             state.reader.take()
         };
         if let Some(reader) = reader {
@@ -127,7 +140,7 @@ impl<T> Sender<T> {
         }
     }
 
-    /// Puts in a message that needs no room.
+    /// Puts in a message of `len` bytes that needs no room.
     ///
     /// It never waits and is never refused for want of room, so it is only for what is bounded where it is made: there
     /// is one answer to each admitted request, and one cancellation for each of ours.
@@ -135,8 +148,14 @@ impl<T> Sender<T> {
     /// # Errors
     ///
     /// [`Closed`] when the queue takes nothing more; the message is dropped.
-    pub fn last_word(&self, item: T) -> Result<(), Closed> {
-        self.0.push(item, None)
+    pub fn last_word(&self, len: usize, item: T) -> Result<(), Closed> {
+        self.0.push(item, Room::LastWord(len))
+    }
+
+    /// Last words that wait: how many, and their bytes. Whoever lets them be made has to look at this, because nothing
+    /// here holds them back.
+    pub fn last_words(&self) -> (usize, usize) {
+        self.0.state().last_words
     }
 
     /// Takes nothing more; what is in can still be taken, and then the receiver sees the end.
@@ -180,7 +199,7 @@ impl<T> Permit<T> {
     ///
     /// [`Closed`] when the queue has closed since; the message is dropped.
     pub fn send(self, item: T) -> Result<(), Closed> {
-        self.to.push(item, Some(self.room))
+        self.to.push(item, Room::Taken { _permit: self.room })
     }
 }
 
@@ -239,6 +258,10 @@ impl<T> Receiver<T> {
 
 fn take<T>(state: &mut State<T>) -> Option<Slot<T>> {
     let slot = state.items.pop_front()?;
+    if let Room::LastWord(len) = slot.room {
+        state.last_words.0 -= 1;
+        state.last_words.1 -= len;
+    }
     if state.items.is_empty() && state.items.capacity() > KEEP_SLOTS {
         state.items = VecDeque::new();
     }

@@ -45,7 +45,8 @@ pub async fn relay(front: Connection, back: Connection) -> Relayed {
             if front.ended && back.ended {
                 return Poll::Ready(());
             }
-            if !moved {
+            // Room may have come up since a side that holds something was polled.
+            if !moved && !(front.retry(&mut back) | back.retry(&mut front)) {
                 return Poll::Pending;
             }
         }
@@ -77,9 +78,8 @@ impl Side {
         if self.ended {
             return false;
         }
-        if let Some(message) = self.held.take() {
-            self.hand_over(message, other);
-            if self.held.is_none() {
+        if self.held.is_some() {
+            if self.retry(other) {
                 return true;
             }
             // What goes to this side goes on meanwhile.
@@ -100,6 +100,13 @@ impl Side {
                 true
             }
         }
+    }
+
+    /// Hands over what is held, if there is room now; says whether there was.
+    fn retry(&mut self, other: &mut Self) -> bool {
+        let Some(message) = self.held.take() else { return false };
+        self.hand_over(message, other);
+        self.held.is_none()
     }
 
     fn take(&mut self, incoming: Incoming, other: &mut Self) {

@@ -75,7 +75,7 @@ async fn nothing_shows_payload() {
     assert_eq!((out.len(), out.is_empty()), (6, false));
     quiet(&out);
     let (sender, receiver) = queue::channel(10, 10);
-    sender.last_word(CANARY).expect("open");
+    sender.last_word(1, CANARY).expect("open");
     quiet(&sender);
     quiet(&receiver);
     quiet(&sender.try_reserve(1));

@@ -63,8 +63,8 @@ fn a_message_that_is_too_large_waits_until_it_is_alone() {
 fn last_words_pass_a_full_queue_in_order() {
     let (sender, mut receiver) = channel(10, 2);
     assert_eq!(fills(&sender, 1), 2);
-    sender.last_word(100).expect("open");
-    sender.last_word(101).expect("open");
+    sender.last_word(1, 100).expect("open");
+    sender.last_word(1, 101).expect("open");
     assert_eq!(receiver.try_recv(), Some(0));
     sender.try_reserve(1).expect("open").expect("room").send(102).expect("open");
     let rest: Vec<_> = std::iter::from_fn(|| receiver.try_recv()).collect();
@@ -75,14 +75,14 @@ fn last_words_pass_a_full_queue_in_order() {
 fn a_closed_queue_says_so_and_gives_what_it_holds() {
     let (sender, mut receiver) = channel(10, 2);
     let permit = sender.try_reserve(1).expect("open").expect("room");
-    sender.last_word(1).expect("open");
+    sender.last_word(1, 1).expect("open");
     assert_eq!(fills(&sender, 1), 1);
     let mut waiting = pin!(sender.reserve(1));
     assert!(poll(waiting.as_mut()).is_pending());
     receiver.close();
     assert!(matches!(poll(waiting), Poll::Ready(Err(Closed))));
     assert_eq!(permit.send(9), Err(Closed));
-    assert_eq!(sender.last_word(9), Err(Closed));
+    assert_eq!(sender.last_word(1, 9), Err(Closed));
     assert!(matches!(sender.try_reserve(1), Err(Closed)));
     assert_eq!(receiver.try_recv(), Some(1));
     assert_eq!(receiver.try_recv(), Some(0));
@@ -93,10 +93,10 @@ fn a_closed_queue_says_so_and_gives_what_it_holds() {
 fn a_receiver_that_is_dropped_drops_what_it_holds() {
     let (sender, receiver) = channel(100, 10);
     let held = Arc::new(());
-    sender.last_word(held.clone()).expect("open");
+    sender.last_word(1, held.clone()).expect("open");
     drop(receiver);
     assert_eq!(Arc::strong_count(&held), 1);
-    assert_eq!(sender.last_word(held), Err(Closed));
+    assert_eq!(sender.last_word(1, held), Err(Closed));
 }
 
 #[test]

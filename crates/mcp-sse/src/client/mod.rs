@@ -16,6 +16,10 @@ use tokio::time::timeout;
 
 use wire::ClientWire;
 
+/// How long a POST may take: some servers answer it only when they have answered the request in it. A call has its own,
+/// shorter time-out; this one is for POSTs that nobody waits for any more.
+const POST_WAIT: Duration = Duration::from_secs(300);
+
 /// Speaks HTTP+SSE to a server: each [`dial`](Transport::dial) opens one event stream, which is one session.
 ///
 /// ```no_run
@@ -50,7 +54,7 @@ impl SseClient {
     pub fn new(url: Uri) -> Self {
         Self {
             url,
-            http: HttpClient::new(HttpClientOptions::default()),
+            http: HttpClient::new(HttpClientOptions::default().with_head(POST_WAIT)),
             options: Options::new("sse"),
             endpoint_wait: Duration::from_secs(10),
         }
@@ -74,7 +78,7 @@ impl SseClient {
         self
     }
 
-    /// Sets how long the server has to say where to post, counted from its response. Default 10 s.
+    /// Sets how long the server has to open the stream, and then to say where to post. Default 10 s each.
     #[must_use]
     pub fn with_endpoint_wait(mut self, wait: Duration) -> Self {
         self.endpoint_wait = wait;
@@ -82,7 +86,9 @@ impl SseClient {
     }
 
     async fn connect(&self) -> Result<Connection, Error> {
-        let response = self.http.event_stream(&self.url, HeaderMap::new()).await?;
+        let silent = |_| Error::new(ErrorKind::Timeout, "the server does not open a stream");
+        let opened = timeout(self.endpoint_wait, self.http.event_stream(&self.url, HeaderMap::new())).await;
+        let response = opened.map_err(silent)??;
         // After redirects, all of which stay within the origin.
         let base = response.extensions().get::<FinalUri>().map_or(&self.url, |FinalUri(uri)| uri).clone();
         let limits = EventLimits::default().with_max_data(self.options.limits.max_message);
@@ -110,7 +116,7 @@ impl Transport for SseClient {
 
 impl fmt::Debug for SseClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SseClient").field("url", &self.url).finish_non_exhaustive()
+        f.debug_struct("SseClient").field("path", &self.url.path()).finish_non_exhaustive()
     }
 }
 

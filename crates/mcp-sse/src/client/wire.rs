@@ -57,6 +57,7 @@ pub(super) struct ClientWire {
 /// A POST that has its answer: the id of the request in it, if it was one, and how it went.
 struct Landed {
     request: Option<Id>,
+    order: Order,
     len: usize,
     outcome: Result<(), Error>,
 }
@@ -79,8 +80,8 @@ impl ClientWire {
     /// Lets go what may go, and takes note of what has landed. Ready when nothing is under way.
     fn poll_posts(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            while let Some(message) = self.lane.take() {
-                self.post(message);
+            while let Some((order, message)) = self.lane.take() {
+                self.post(order, message);
             }
             if self.poll_overdue(cx).is_ready() {
                 self.lane.let_go();
@@ -90,8 +91,9 @@ impl ClientWire {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(None) => return Poll::Ready(()),
                 Poll::Ready(Some(landed)) => {
-                    self.lane.landed();
+                    // None of them panics, and they are aborted only when the session has ended.
                     if let Ok(landed) = landed {
+                        self.lane.landed(landed.order);
                         self.note(landed, cx);
                     }
                 }
@@ -111,7 +113,7 @@ impl ClientWire {
         Poll::Ready(())
     }
 
-    fn post(&mut self, message: Message) {
+    fn post(&mut self, order: Order, message: Message) {
         let request = match &message {
             Message::Request(request) => Some(request.id()),
             _ => None,
@@ -120,7 +122,7 @@ impl ClientWire {
         self.flying.spawn(async move {
             let len = message.len();
             let outcome = deliver(&http, target, message.into_line()).await;
-            Landed { request, len, outcome }
+            Landed { request, order, len, outcome }
         });
     }
 

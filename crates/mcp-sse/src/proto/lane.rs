@@ -30,7 +30,9 @@ pub enum Order {
 #[derive(Debug)]
 pub struct Lane<T> {
     waiting: VecDeque<(Order, T)>,
-    flying: usize,
+    /// What flies, by its order.
+    requests: usize,
+    responses: usize,
     /// A notification flies.
     alone: bool,
     /// The next notification has waited long enough.
@@ -39,11 +41,12 @@ pub struct Lane<T> {
 }
 
 impl<T> Lane<T> {
-    /// A lane of at most this many POSTs of requests at once.
+    /// A lane of at most this many POSTs of requests at once, and as many of responses.
     pub fn new(max_flying: usize) -> Self {
         Self {
             waiting: VecDeque::new(),
-            flying: 0,
+            requests: 0,
+            responses: 0,
             alone: false,
             overdue: false,
             max_flying: max_flying.max(1),
@@ -56,29 +59,34 @@ impl<T> Lane<T> {
     }
 
     /// The next message that may go now. It flies until [`Lane::landed`].
-    pub fn take(&mut self) -> Option<T> {
+    pub fn take(&mut self) -> Option<(Order, T)> {
         let (order, _) = self.waiting.front()?;
         let next = match order {
-            Order::Alone if self.flying == 0 || self.overdue => 0,
-            Order::Together if !self.alone && self.flying < self.max_flying => 0,
+            Order::Alone if !self.alone && (self.overdue || !self.is_flying()) => 0,
+            Order::Together if !self.alone && self.requests < self.max_flying => 0,
             // A response may pass requests that wait for room, and no notification.
-            Order::Together | Order::AtOnce if !self.alone => {
+            Order::Together | Order::AtOnce if !self.alone && self.responses < self.max_flying => {
                 let before_barrier = self.waiting.iter().take_while(|(order, _)| *order != Order::Alone);
                 before_barrier.enumerate().find(|(_, (order, _))| *order == Order::AtOnce)?.0
             }
             _ => return None,
         };
         let (order, item) = self.waiting.remove(next)?;
-        self.flying += 1;
-        if order == Order::Alone {
-            (self.alone, self.overdue) = (true, false);
+        match order {
+            Order::Together => self.requests += 1,
+            Order::AtOnce => self.responses += 1,
+            Order::Alone => (self.alone, self.overdue) = (true, false),
         }
-        Some(item)
+        Some((order, item))
+    }
+
+    fn is_flying(&self) -> bool {
+        self.requests + self.responses > 0 || self.alone
     }
 
     /// Whether a notification waits for what flies.
     pub fn is_held(&self) -> bool {
-        self.flying > 0 && !self.overdue && matches!(self.waiting.front(), Some((Order::Alone, _)))
+        self.is_flying() && !self.overdue && matches!(self.waiting.front(), Some((Order::Alone, _)))
     }
 
     /// Lets the next notification go though something flies.
@@ -87,10 +95,11 @@ impl<T> Lane<T> {
     }
 
     /// One that flew has its answer, whatever that is.
-    pub fn landed(&mut self) {
-        self.flying = self.flying.saturating_sub(1);
-        if self.flying == 0 {
-            self.alone = false;
+    pub fn landed(&mut self, order: Order) {
+        match order {
+            Order::Together => self.requests = self.requests.saturating_sub(1),
+            Order::AtOnce => self.responses = self.responses.saturating_sub(1),
+            Order::Alone => self.alone = false,
         }
     }
 
@@ -101,7 +110,7 @@ impl<T> Lane<T> {
 
     /// Whether nothing waits and nothing flies.
     pub fn is_idle(&self) -> bool {
-        self.waiting.is_empty() && self.flying == 0
+        self.waiting.is_empty() && !self.is_flying()
     }
 }
 
@@ -126,14 +135,14 @@ mod tests {
     }
 
     fn ready(lane: &mut Lane<char>) -> String {
-        std::iter::from_fn(|| lane.take()).collect()
+        std::iter::from_fn(|| lane.take()).map(|(_, message)| message).collect()
     }
 
     #[test]
     fn requests_fly_together_up_to_the_bound() {
         let mut lane = lane("abcd", 3);
         assert_eq!(ready(&mut lane), "abc");
-        lane.landed();
+        lane.landed(Order::Together);
         assert_eq!(ready(&mut lane), "d");
     }
 
@@ -141,14 +150,14 @@ mod tests {
     fn a_barrier_waits_and_is_waited_for() {
         let mut lane = lane("abNc", 8);
         assert_eq!(ready(&mut lane), "ab");
-        lane.landed();
+        lane.landed(Order::Together);
         assert_eq!(ready(&mut lane), "", "b still flies");
-        lane.landed();
+        lane.landed(Order::Together);
         assert_eq!(ready(&mut lane), "N");
         assert_eq!(ready(&mut lane), "", "N flies alone");
-        lane.landed();
+        lane.landed(Order::Alone);
         assert_eq!(ready(&mut lane), "c");
-        lane.landed();
+        lane.landed(Order::Together);
         assert!(lane.is_idle());
     }
 
@@ -156,7 +165,7 @@ mod tests {
     fn barriers_go_one_by_one() {
         let mut lane = lane("MN", 8);
         assert_eq!(ready(&mut lane), "M");
-        lane.landed();
+        lane.landed(Order::Alone);
         assert_eq!(ready(&mut lane), "N");
     }
 
@@ -166,27 +175,25 @@ mod tests {
         assert_eq!(ready(&mut lane), "N");
         push(&mut lane, 'a');
         assert_eq!(ready(&mut lane), "");
-        lane.landed();
+        lane.landed(Order::Alone);
         assert_eq!(ready(&mut lane), "a");
     }
 
     #[test]
     fn a_response_waits_for_no_request() {
-        let mut lane = lane("ab1c2", 1);
-        assert_eq!(ready(&mut lane), "a12", "b and c wait for room");
-        lane.landed();
-        lane.landed();
-        lane.landed();
-        assert_eq!(ready(&mut lane), "b");
+        let mut lane = lane("abc1d2", 2);
+        assert_eq!(ready(&mut lane), "ab12", "c and d wait for room");
+        lane.landed(Order::Together);
+        assert_eq!(ready(&mut lane), "c");
     }
 
     #[test]
     fn a_response_passes_no_notification() {
         let mut lane = lane("aN1", 8);
         assert_eq!(ready(&mut lane), "a");
-        lane.landed();
+        lane.landed(Order::Together);
         assert_eq!(ready(&mut lane), "N");
-        lane.landed();
+        lane.landed(Order::Alone);
         assert_eq!(ready(&mut lane), "1");
     }
 
@@ -198,8 +205,27 @@ mod tests {
         lane.let_go();
         assert_eq!(ready(&mut lane), "N", "and b waits for it");
         assert!(!lane.is_held());
-        lane.landed();
-        lane.landed();
+        lane.landed(Order::Alone);
+        lane.landed(Order::Together);
         assert_eq!(ready(&mut lane), "b");
+    }
+
+    #[test]
+    fn a_notification_that_was_let_go_holds_nobody_once_it_has_landed() {
+        let mut lane = lane("aN", 8);
+        assert_eq!(ready(&mut lane), "a");
+        lane.let_go();
+        assert_eq!(ready(&mut lane), "N");
+        lane.landed(Order::Alone);
+        push(&mut lane, '1');
+        assert_eq!(ready(&mut lane), "1", "a still flies, and may wait for just this");
+    }
+
+    #[test]
+    fn responses_have_a_bound_of_their_own() {
+        let mut lane = lane("123", 2);
+        assert_eq!(ready(&mut lane), "12");
+        lane.landed(Order::AtOnce);
+        assert_eq!(ready(&mut lane), "3");
     }
 }

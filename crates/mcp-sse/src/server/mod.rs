@@ -29,6 +29,8 @@ use wire::SessionWire;
 
 /// Sessions that were opened and that nobody has accepted yet; more are refused with 503.
 const BACKLOG: u32 = 1024;
+/// A message smaller than this, a quarter of the largest read buffer, is copied before it waits.
+const COPY: usize = 16 * 1024;
 
 /// An HTTP+SSE server: two routes to mount, and a listener that yields each session as a connection.
 ///
@@ -199,6 +201,8 @@ impl Shared {
         let session = self.sessions.find(&id, arrived.principal.as_ref()).ok_or_else(unknown)?;
         drop(text);
         let Some(message) = arrived.payload.into_message() else { return Err(bad("that is no message")) };
+        // A body in one piece is a slice of a read buffer of up to 64 KiB, and what waits would keep that alive.
+        let message = if message.len() < COPY { message.detached() } else { message };
         let room = timeout(self.options.queue_wait, session.post.reserve(message.len())).await;
         let place =
             room.map_err(|_| unavailable("the session takes no more messages"))?.map_err(|_| unknown())?;
