@@ -13,13 +13,13 @@
 //!
 //! What it does not do: authentication and TLS (see `mcp-http`), resuming (the binding has no event ids), the handshake.
 //!
-//! The examples `server`, `client` and `reconnect` are whole programs.
+//! The examples `sse_server`, `sse_client` and `sse_reconnect` are whole programs.
 //!
 //! # Limits
 //!
 //! [`SseOptions`] for the server; [`Limits`](mcp_transport_core::Limits) for each session; the accept loop's in
 //! [`ServerOptions`](mcp_http::ServerOptions).
-//! The client has 8 POSTs in flight at once, and 4 MiB of messages or 64 that wait for their turn; then its sender waits.
+//! The client has 8 POSTs of requests and 8 of responses in flight at once, and 4 MiB of messages or 64 that wait for their turn; then its sender waits.
 //!
 //! An idle session holds 24 KiB of the server's memory, of which 16 are hyper's two buffers.
 //!
