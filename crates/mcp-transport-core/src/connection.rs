@@ -47,7 +47,7 @@ pub struct Connection {
     /// Refusals and the queue take turns.
     refusal_next: bool,
     /// Messages that were read since the last write.
-    unread: u32,
+    read_since_write: u32,
     intake: Intake,
     tap: Option<Arc<dyn Tap>>,
     span: Span,
@@ -91,7 +91,7 @@ impl Connection {
             phase: Phase::Open,
             refusals: VecDeque::new(),
             refusal_next: false,
-            unread: 0,
+            read_since_write: 0,
             intake: Intake::new(tap.clone(), batches),
             tap,
             span,
@@ -157,7 +157,7 @@ impl Connection {
             if matches!(self.phase, Phase::Closing) {
                 continue;
             }
-            if read && self.unread < READS_PER_WRITE && settled < READS_PER_WRITE {
+            if read && self.read_since_write < READS_PER_WRITE && settled < READS_PER_WRITE {
                 match self.poll_read(cx) {
                     Poll::Ready(Some(incoming)) => return Poll::Ready(Some(incoming)),
                     Poll::Ready(None) => {
@@ -168,8 +168,8 @@ impl Connection {
                 }
             }
             let was_full = self.is_full();
-            let more = self.unread >= READS_PER_WRITE || settled >= READS_PER_WRITE;
-            (self.unread, settled) = (0, 0);
+            let more = self.read_since_write >= READS_PER_WRITE || settled >= READS_PER_WRITE;
+            (self.read_since_write, settled) = (0, 0);
             let sent_all = self.poll_write(cx).is_ready();
             if matches!(self.phase, Phase::Closing) || self.poll_end(cx, sent_all).is_ready() {
                 continue;
@@ -216,12 +216,12 @@ impl Connection {
             return Poll::Pending;
         }
         if let Some(scanned) = self.intake.unpack() {
-            self.unread += 1;
+            self.read_since_write += 1;
             return Poll::Ready(self.take(scanned, None));
         }
         match ready!(self.wire.poll_recv(cx)) {
             Ok(frame) => {
-                self.unread += 1;
+                self.read_since_write += 1;
                 Poll::Ready(match self.intake.open(frame, &self.session.limits) {
                     Opened::Scanned(scanned, context) => self.take(scanned, context),
                     Opened::Undelivered(id, error) => {
