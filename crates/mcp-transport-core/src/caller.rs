@@ -185,6 +185,12 @@ impl Caller {
     }
 
     fn open(&self, method: &str) -> Result<Call<'_>, Error> {
+        if self.session.is_sessionless() {
+            return Err(Error::new(
+                ErrorKind::Misuse,
+                "nobody can be asked on a connection that many peers share",
+            ));
+        }
         let number = self.session.pending().open(self.session.limits.max_pending)?;
         // MCP 2025-11-25, utilities, Cancellation: `initialize` is never cancelled.
         Ok(Call { caller: self, number, tell: method != "initialize", sent: false })

@@ -22,6 +22,9 @@ pub enum CloseReason {
     Protocol(&'static str),
     /// A bound was reached that leaves no other way; the text says which.
     Limit(&'static str),
+    /// The server does not know the session any more: whoever wants to go on connects again and begins with
+    /// `initialize`.
+    SessionExpired,
     /// The peer is not, or no longer, allowed.
     Auth(&'static str),
     /// Reading or writing failed.
@@ -36,7 +39,9 @@ impl CloseReason {
             Self::ClosedHere => "shutting_down",
             Self::Idle | Self::HeartbeatMissed => "timeout",
             Self::Limit(_) => "overloaded",
-            Self::PeerClosed | Self::Protocol(_) | Self::Auth(_) | Self::Io(_) => "closed",
+            Self::PeerClosed | Self::SessionExpired | Self::Protocol(_) | Self::Auth(_) | Self::Io(_) => {
+                "closed"
+            }
         }
     }
 }
@@ -57,6 +62,7 @@ impl fmt::Display for CloseReason {
             Self::HeartbeatMissed => f.write_str("a heartbeat was not answered in time"),
             Self::Protocol(what) => write!(f, "the peer broke the protocol: {what}"),
             Self::Limit(what) => write!(f, "a limit was reached: {what}"),
+            Self::SessionExpired => f.write_str("the server does not know the session any more"),
             Self::Auth(what) => write!(f, "not allowed: {what}"),
             Self::Io(error) => write!(f, "reading or writing failed: {error}"),
         }

@@ -14,9 +14,9 @@ use tracing::Span;
 use crate::endpoint::{Alive, Control, Driver, Endpoint, Sender};
 use crate::health::count;
 use crate::intake::{Intake, Opened};
-use crate::session::{Incoming, Session, Taken, Wish};
+use crate::session::{Incoming, Session, Taken, Wish, trace_message};
 use crate::wire::Wire;
-use crate::{CloseReason, Context, Options, Tap, queue};
+use crate::{CloseReason, Context, Options, queue};
 
 /// Messages that are read before what they caused is written: writes are gathered, and endless input starves nothing.
 const READS_PER_WRITE: u32 = 64;
@@ -49,7 +49,6 @@ pub struct Connection {
     /// Messages that were read since the last write.
     read_since_write: u32,
     intake: Intake,
-    tap: Option<Arc<dyn Tap>>,
     span: Span,
 }
 
@@ -77,13 +76,13 @@ enum Phase {
 impl Connection {
     /// Makes a connection of a wire.
     pub fn new(wire: impl Wire + 'static, options: Options) -> Self {
-        let Options { limits, context, tap, batches } = options;
         let span = tracing::debug_span!(
             "mcp.connection",
-            transport = context.transport,
-            peer = context.peer.map(tracing::field::display)
+            transport = options.context.transport,
+            peer = options.context.peer.map(tracing::field::display)
         );
-        let (session, outbound) = Session::new(limits, context);
+        let intake = Intake::new(options.tap.clone(), options.batches);
+        let (session, outbound) = Session::new(options);
         Self {
             wire: Box::new(wire),
             session,
@@ -92,8 +91,7 @@ impl Connection {
             refusals: VecDeque::new(),
             refusal_next: false,
             read_since_write: 0,
-            intake: Intake::new(tap.clone(), batches),
-            tap,
+            intake,
             span,
         }
     }
@@ -224,6 +222,9 @@ impl Connection {
                 self.read_since_write += 1;
                 Poll::Ready(match self.intake.open(frame, &self.session.limits) {
                     Opened::Scanned(scanned, context) => self.take(scanned, context),
+                    Opened::Request(request, context, outlet) => {
+                        self.session.take_request(request, &context, outlet)
+                    }
                     Opened::Undelivered(id, error) => {
                         tracing::debug!(%id, %error, "a request was not delivered");
                         self.session.take_undelivered(&id, error)
@@ -258,7 +259,7 @@ impl Connection {
         let taken = match scanned {
             Ok(message) => {
                 trace_message("in", &message);
-                self.session.take(message, context, &self.session.outbound)
+                self.session.take(message, context)
             }
             Err(malformed) => {
                 tracing::warn!(
@@ -355,12 +356,7 @@ impl Connection {
             let Some(message) = self.poll_out(cx) else {
                 return self.wire.poll_flush(cx);
             };
-            trace_message("out", &message);
-            self.session.counters.note_sent();
-            let message = message.one_line();
-            if let Some(tap) = &self.tap {
-                tap.sent(message.as_bytes());
-            }
+            let message = self.session.leaves(message);
             self.wire.start_send(message)?;
         }
     }
@@ -424,19 +420,6 @@ impl Connection {
         self.session.wish(Wish::Drain);
         while self.next().await.is_some() {}
         self.session.closed().await
-    }
-}
-
-fn trace_message(direction: &'static str, message: &Message) {
-    if tracing::enabled!(target: "mcp.message", tracing::Level::TRACE) {
-        tracing::trace!(
-            target: "mcp.message",
-            direction,
-            kind = message.kind(),
-            method = message.method().as_deref(),
-            id = message.id().map(tracing::field::display),
-            bytes = message.len(),
-        );
     }
 }
 

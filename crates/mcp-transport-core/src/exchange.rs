@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::flights::Flight;
 use crate::health::count;
 use crate::session::Session;
-use crate::{Caller, Context, Error, ErrorKind, queue};
+use crate::{Caller, Context, Error, ErrorKind, Outlet, queue};
 
 /// A request of the peer, what is known about it, and the way back for its answer.
 ///
@@ -26,11 +26,16 @@ impl Exchange {
         request: Request,
         context: Arc<Context>,
         session: Arc<Session>,
-        out: queue::Sender<Message>,
+        way: Way,
         flight: Flight,
         id: Id,
     ) -> Self {
-        Self { request, context, responder: Responder { session, out, flight, id, open: true } }
+        Self { request, context, responder: Responder { session, way, flight, id, open: true } }
+    }
+
+    /// The peer has gone before it was taken.
+    pub(crate) fn give_up(&self) {
+        self.responder.session.give_up(self.responder.flight);
     }
 
     /// The request.
@@ -64,6 +69,32 @@ impl Exchange {
     }
 }
 
+/// Where what belongs to a request goes.
+#[derive(Debug)]
+pub(crate) enum Way {
+    /// With everything else of its session.
+    Session(queue::Sender<Message>),
+    /// Into a stream that belongs to it.
+    Own(Outlet),
+}
+
+impl Way {
+    pub(crate) fn queue(&self) -> &queue::Sender<Message> {
+        match self {
+            Self::Session(queue) => queue,
+            Self::Own(outlet) => outlet.queue(),
+        }
+    }
+
+    /// Notes a request that was admitted; whether its peer has gone already.
+    pub(crate) fn note(&self, flight: Flight) -> bool {
+        match self {
+            Self::Session(_) => false,
+            Self::Own(outlet) => outlet.note(flight),
+        }
+    }
+}
+
 /// The way back of one request: notifications, questions, and exactly one answer.
 ///
 /// The answer is a last word: it never waits and is never refused for want of room, because exchanges are bounded
@@ -74,7 +105,7 @@ impl Exchange {
 /// waiting.
 pub struct Responder {
     session: Arc<Session>,
-    out: queue::Sender<Message>,
+    way: Way,
     flight: Flight,
     id: Id,
     open: bool,
@@ -135,7 +166,7 @@ impl Responder {
     /// The flight lands in every case; the word goes out only while somebody wants it.
     fn last_word(&self, response: Response) {
         let landing = self.session.flights().land(self.flight);
-        if !landing.wanted || self.out.last_word(response.len(), response.into()).is_err() {
+        if !landing.wanted || self.way.queue().last_word(response.len(), response.into()).is_err() {
             count(&self.session.counters.dropped);
         }
         self.session.flights().landed();
@@ -155,7 +186,8 @@ impl Responder {
     pub async fn notify(&self, notification: Notification) -> Result<(), Error> {
         self.check_wanted()?;
         self.session.admit_outgoing(notification.len())?;
-        let permit = self.out.reserve(notification.len()).await.map_err(|_| self.session.closed_error())?;
+        let permit =
+            self.way.queue().reserve(notification.len()).await.map_err(|_| self.session.closed_error())?;
         // The peer may have cancelled while this waited.
         self.check_wanted()?;
         permit.send(notification.into()).map_err(|_| self.session.closed_error())
@@ -177,7 +209,7 @@ impl Responder {
     ///
     /// Legacy era only. MCP 2026-07-28, basic: servers do not initiate requests.
     pub fn caller(&self) -> Caller {
-        Caller::on(self.session.clone(), self.out.clone())
+        Caller::on(self.session.clone(), self.way.queue().clone())
     }
 
     /// Whether the peer has given up: it cancelled, or the connection has ended.

@@ -98,6 +98,13 @@ impl Flights {
         self.stop(|slot| slot.id == *id)
     }
 
+    /// The peer has given up on this one.
+    pub(crate) fn give_up_one(&mut self, flight: Flight) -> Option<Wake> {
+        let slot = self.slot(flight)?;
+        slot.given_up = true;
+        Some(Wake(slot.waker.take()))
+    }
+
     /// Nobody wants any answer any more.
     pub(crate) fn give_up_all(&mut self) -> Vec<Wake> {
         self.stop(|_| true)

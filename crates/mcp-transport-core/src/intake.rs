@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use mcp_jsonrpc::{Batch, Fault, Id, Malformed, Message, Salvage, Salvaged};
+use mcp_jsonrpc::{Batch, Fault, Id, Malformed, Message, Request, Salvage, Salvaged};
 
-use crate::{Context, Error, Frame, Limits, Tap};
+use crate::{Context, Error, Frame, Limits, Outlet, Tap};
 
 /// Scans what comes in, and takes batches apart where they are accepted.
 pub(crate) struct Intake {
@@ -20,6 +20,8 @@ pub(crate) struct Intake {
 pub(crate) enum Opened {
     /// A message or none, and its context where it has one of its own.
     Scanned(Result<Message, Malformed>, Option<Arc<Context>>),
+    /// A request with a way back of its own.
+    Request(Request, Arc<Context>, Outlet),
     /// A request of ours did not get there.
     Undelivered(Id, Error),
 }
@@ -57,6 +59,12 @@ impl Intake {
                     tap.received(message.as_bytes());
                 }
                 return Opened::Scanned(Ok(message), context);
+            }
+            Frame::Request(request, context, outlet) => {
+                if let Some(tap) = &self.tap {
+                    tap.received(request.as_bytes());
+                }
+                return Opened::Request(request, context, outlet);
             }
             Frame::Malformed(malformed) => Err(malformed),
             Frame::Undelivered(id, error) => return Opened::Undelivered(id, error),

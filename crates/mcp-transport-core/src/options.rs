@@ -18,6 +18,11 @@ pub struct Options {
     ///
     /// Each request of a batch is an exchange of its own and is answered by itself; nothing sends batches.
     pub batches: bool,
+    /// Whether many peers share the connection, each request of theirs with a way back of its own: then an id means
+    /// nothing beyond its own message. Default no.
+    ///
+    /// Nobody's cancellation, progress or response reaches what belongs to somebody else, and nobody can be asked.
+    pub sessionless: bool,
 }
 
 impl Options {
@@ -48,6 +53,13 @@ impl Options {
     #[must_use]
     pub fn with_batches(mut self) -> Self {
         self.batches = true;
+        self
+    }
+
+    /// Has many peers share the connection.
+    #[must_use]
+    pub fn with_sessionless(mut self) -> Self {
+        self.sessionless = true;
         self
     }
 

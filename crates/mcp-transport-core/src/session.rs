@@ -5,15 +5,15 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as TaskContext, Poll, Waker};
 
-use mcp_jsonrpc::{ErrorObject, Id, Malformed, Message, Notification, Object, Response};
+use mcp_jsonrpc::{ErrorObject, Id, Malformed, Message, Notification, Object, Request, Response};
 use tokio::time::Instant;
 
-use crate::exchange::Exchange;
-use crate::flights::Flights;
+use crate::exchange::{Exchange, Way};
+use crate::flights::{Flight, Flights};
 use crate::health::{Counters, Health, State, count, read};
 use crate::pending::{Pending, Wake};
 use crate::queue::{self, replace_waker};
-use crate::{CloseReason, Context, Error, ErrorKind, Limits};
+use crate::{CloseReason, Context, Error, ErrorKind, Limits, Options, Outlet, Tap};
 
 /// What a receiver yields, in wire order.
 #[derive(Debug)]
@@ -63,6 +63,8 @@ pub struct Session {
     pub(crate) context: Arc<Context>,
     pub(crate) outbound: queue::Sender<Message>,
     pub(crate) counters: Counters,
+    tap: Option<Arc<dyn Tap>>,
+    sessionless: bool,
     flights: Mutex<Flights>,
     pending: Mutex<Pending>,
     life: Mutex<Life>,
@@ -96,13 +98,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Session {
     /// A session and the way out of its outbound queue.
-    pub fn new(limits: Limits, context: Context) -> (Arc<Self>, queue::Receiver<Message>) {
+    pub fn new(options: Options) -> (Arc<Self>, queue::Receiver<Message>) {
+        let Options { limits, context, tap, batches: _, sessionless } = options;
         let (outbound, out) = queue::channel(limits.outbound_bytes, limits.outbound_count);
         let session = Self {
             limits,
             context: Arc::new(context),
             outbound,
             counters: Counters::new(),
+            tap,
+            sessionless,
             flights: Mutex::default(),
             pending: Mutex::default(),
             life: Mutex::default(),
@@ -128,32 +133,26 @@ impl Session {
 
     /// Sorts a message that came in: to the caller that waits for it, or towards the receiver.
     ///
-    /// `out` is where the answers to a request go: the session's own queue, or that of one response stream.
-    pub fn take(
-        self: &Arc<Self>,
-        message: Message,
-        context: &Arc<Context>,
-        out: &queue::Sender<Message>,
-    ) -> Taken {
+    /// The answer to a request goes into the session's own queue; [`Session::take_request`] is for one that has a way
+    /// back of its own.
+    pub fn take(self: &Arc<Self>, message: Message, context: &Arc<Context>) -> Taken {
         self.counters.note_received();
         match message {
             Message::Request(request) => {
-                let id = request.id();
-                let refusal = if self.is_draining() {
-                    ErrorObject::with_reason("the connection is shutting down", "shutting_down")
-                } else if let Some(flight) = lock(&self.flights).admit(&id, self.limits.max_in_flight) {
-                    let exchange =
-                        Exchange::new(request, context.clone(), self.clone(), out.clone(), flight, id);
-                    return Taken::Incoming(Incoming::Request(exchange));
-                } else {
-                    ErrorObject::with_reason("too many requests in flight", "overloaded")
-                };
-                count(&self.counters.refused);
-                Taken::Refused(Response::error(&id, &refusal))
+                let way = Way::Session(self.outbound.clone());
+                match self.admit(request, context, way) {
+                    Ok((exchange, _)) => Taken::Incoming(Incoming::Request(exchange)),
+                    Err((refusal, _)) => Taken::Refused(refusal),
+                }
             }
             Message::Notification(notification) => {
                 self.note(&notification);
                 Taken::Incoming(Incoming::Notification(notification, context.clone()))
+            }
+            // Whoever sent it cannot be the one who was asked.
+            Message::Response(response) if self.sessionless => {
+                count(&self.counters.unmatched);
+                Taken::Incoming(Incoming::Response(response, context.clone()))
             }
             Message::Response(response) => {
                 let answered = lock(&self.pending).answer(response);
@@ -169,6 +168,53 @@ impl Session {
                 }
             }
         }
+    }
+
+    /// Sorts a request that has a way back of its own; `None` when it is refused, which goes that way too.
+    pub fn take_request(
+        self: &Arc<Self>,
+        request: Request,
+        context: &Arc<Context>,
+        outlet: Outlet,
+    ) -> Option<Incoming> {
+        if traces_messages() {
+            trace_message("in", &request.clone().into());
+        }
+        self.counters.note_received();
+        outlet.belongs_to(self);
+        match self.admit(request, context, Way::Own(outlet)) {
+            Ok((exchange, gone)) => {
+                if gone {
+                    exchange.give_up();
+                }
+                Some(Incoming::Request(exchange))
+            }
+            Err((refusal, way)) => {
+                // One for each request at most, and its stream ends with it.
+                let _ = way.queue().last_word(refusal.len(), refusal.into());
+                None
+            }
+        }
+    }
+
+    /// The exchange of a request and whether its peer has gone already, or what to answer and where.
+    fn admit(
+        self: &Arc<Self>,
+        request: Request,
+        context: &Arc<Context>,
+        way: Way,
+    ) -> Result<(Exchange, bool), (Response, Way)> {
+        let id = request.id();
+        let refusal = if self.is_draining() {
+            ErrorObject::with_reason("the connection is shutting down", "shutting_down")
+        } else if let Some(flight) = lock(&self.flights).admit(&id, self.limits.max_in_flight) {
+            let gone = way.note(flight);
+            return Ok((Exchange::new(request, context.clone(), self.clone(), way, flight, id), gone));
+        } else {
+            ErrorObject::with_reason("too many requests in flight", "overloaded")
+        };
+        count(&self.counters.refused);
+        Err((Response::error(&id, &refusal), way))
     }
 
     /// Sorts an input that is no message: it fails the call that waits for its id, or its sender is told once.
@@ -201,6 +247,9 @@ impl Session {
 
     /// The two notifications that concern the tables; both also go to the receiver.
     fn note(&self, notification: &Notification) {
+        if self.sessionless {
+            return;
+        }
         match &*notification.method() {
             "notifications/cancelled" => {
                 if let Some(id) = id_in(notification, "requestId") {
@@ -226,6 +275,30 @@ impl Session {
 
     pub(crate) fn pending(&self) -> MutexGuard<'_, Pending> {
         lock(&self.pending)
+    }
+
+    /// Whether nobody can be asked, because nobody in particular is at the other end.
+    pub(crate) fn is_sessionless(&self) -> bool {
+        self.sessionless
+    }
+
+    /// A message on its way out: counted, told, and on one line.
+    pub(crate) fn leaves(&self, message: Message) -> Message {
+        trace_message("out", &message);
+        self.counters.note_sent();
+        let message = message.one_line();
+        if let Some(tap) = &self.tap {
+            tap.sent(message.as_bytes());
+        }
+        message
+    }
+
+    /// The peer has given up on one request.
+    pub(crate) fn give_up(&self, flight: Flight) {
+        let waiting = lock(&self.flights).give_up_one(flight);
+        if let Some(waiting) = waiting {
+            waiting.now();
+        }
     }
 
     /// Checks a message that is about to go out.
@@ -332,11 +405,11 @@ impl Session {
         }
     }
 
-    pub(crate) async fn given_up(&self, flight: crate::flights::Flight) {
+    pub(crate) async fn given_up(&self, flight: Flight) {
         poll_fn(|cx| self.poll_given_up(flight, cx)).await;
     }
 
-    fn poll_given_up(&self, flight: crate::flights::Flight, cx: &mut TaskContext<'_>) -> Poll<()> {
+    fn poll_given_up(&self, flight: Flight, cx: &mut TaskContext<'_>) -> Poll<()> {
         let (polled, _former) = { lock(&self.flights).poll_given_up(flight, cx) };
         polled
     }
@@ -367,6 +440,23 @@ impl Session {
             unmatched: read(&counters.unmatched),
             dropped: read(&counters.dropped),
         }
+    }
+}
+
+fn traces_messages() -> bool {
+    tracing::enabled!(target: "mcp.message", tracing::Level::TRACE)
+}
+
+pub(crate) fn trace_message(direction: &'static str, message: &Message) {
+    if traces_messages() {
+        tracing::trace!(
+            target: "mcp.message",
+            direction,
+            kind = message.kind(),
+            method = message.method().as_deref(),
+            id = message.id().map(tracing::field::display),
+            bytes = message.len(),
+        );
     }
 }
 

@@ -9,10 +9,10 @@ use std::task::{Context, Poll};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use mcp_jsonrpc::{Id, Malformed, Message};
+use mcp_jsonrpc::{Id, Malformed, Message, Request};
 use tokio::time::{Duration, Sleep, sleep};
 
-use crate::{CloseReason, Connection, Context as MessageContext, Error};
+use crate::{CloseReason, Connection, Context as MessageContext, Error, Outlet};
 
 /// One piece of input.
 #[derive(Clone)]
@@ -26,6 +26,9 @@ pub enum Frame {
     /// A message that was scanned already, where a binding had to answer for its form at once, and what is known about
     /// it beyond the connection's own context.
     Message(Message, Option<Arc<MessageContext>>),
+    /// A request whose answer, and all that belongs to it, goes a way of its own and not through the wire, and what is
+    /// known about it.
+    Request(Request, Arc<MessageContext>, Outlet),
     /// An input that was discarded while it was read, such as an oversize line.
     Malformed(Malformed),
     /// A request of ours that the wire took and could not deliver: whoever waits for its response is told, and nothing
@@ -39,6 +42,7 @@ impl PartialEq for Frame {
         match (self, other) {
             (Self::Text(one), Self::Text(other)) => one == other,
             (Self::Message(one, _), Self::Message(other, _)) => one == other,
+            (Self::Request(one, ..), Self::Request(other, ..)) => one == other,
             (Self::Malformed(one), Self::Malformed(other)) => one == other,
             (Self::Undelivered(one, error), Self::Undelivered(other, its)) => {
                 one == other && error.kind() == its.kind()
@@ -54,6 +58,7 @@ impl fmt::Debug for Frame {
         match self {
             Self::Text(text) => f.debug_struct("Text").field("bytes", &text.len()).finish(),
             Self::Message(message, _) => f.debug_tuple("Message").field(message).finish(),
+            Self::Request(request, ..) => f.debug_tuple("Request").field(request).finish(),
             Self::Malformed(malformed) => f.debug_tuple("Malformed").field(malformed).finish(),
             Self::Undelivered(id, error) => f.debug_tuple("Undelivered").field(id).field(error).finish(),
         }
