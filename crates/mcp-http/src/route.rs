@@ -175,6 +175,11 @@ impl Route {
         &self.path
     }
 
+    /// The types that it may answer with; empty for any.
+    pub fn media_types(&self) -> &[MediaType] {
+        &self.produces
+    }
+
     /// What it takes.
     pub fn body(&self) -> Takes {
         self.takes

@@ -6,7 +6,7 @@ mod scripted;
 use std::time::{Duration, Instant};
 
 use mcp_jsonrpc::{Fault, Notification};
-use mcp_transport_core::{Caller, CloseReason, ErrorKind, Incoming, Limits, Options};
+use mcp_transport_core::{Backoff, Caller, CloseReason, ErrorKind, Incoming, Limits, Options, Reconnect};
 
 use scripted::{Scripted, within};
 
@@ -132,4 +132,31 @@ async fn an_oversize_answer_fails_its_call() {
     assert_eq!(malformed.fault(), Fault::TooLarge);
     stream.result(small_id, "1").await;
     assert!(within("the other", small).await.unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn when_to_come_back_is_not_for_the_server_to_say() {
+    const FLOOR: Duration = Duration::from_millis(200);
+    let mut server = Scripted::new().await;
+    let backoff = Backoff::new(FLOOR, FLOOR, 5);
+    let mut dialing = Reconnect::new(server.client(), backoff);
+    let mut ended: Option<Instant> = None;
+    for wait in ["0", "86400000", "99999999999999999999999", "-1"] {
+        let serve = async {
+            let get = server.next().await;
+            if let Some(ended) = ended {
+                assert!(ended.elapsed() >= FLOOR, "{:?}", ended.elapsed());
+            }
+            let mut stream = get.stream().await;
+            stream.say(&format!("retry: {wait}\n\nevent: endpoint\ndata: /m?s=1\n\n")).await;
+            stream.message(r#"{"jsonrpc":"2.0","method":"n"}"#).await;
+            stream.say(&format!("retry: {wait}\n\n")).await;
+        };
+        let (connection, ()) = within("a session", async { tokio::join!(dialing.next(), serve) }).await;
+        let mut endpoint = connection.unwrap().spawn();
+        let Some(Incoming::Notification(..)) = within("it", endpoint.receiver.recv()).await else { panic!() };
+        within("the end", endpoint.control.closed()).await;
+        ended = Some(Instant::now());
+        assert!(server.has_come().is_none(), "{wait}");
+    }
 }

@@ -107,11 +107,6 @@ impl<T> Lane<T> {
     pub fn waiting(&self) -> usize {
         self.waiting.len()
     }
-
-    /// Whether nothing waits and nothing flies.
-    pub fn is_idle(&self) -> bool {
-        self.waiting.is_empty() && !self.is_flying()
-    }
 }
 
 #[cfg(test)]
@@ -158,7 +153,7 @@ mod tests {
         lane.landed(Order::Alone);
         assert_eq!(ready(&mut lane), "c");
         lane.landed(Order::Together);
-        assert!(lane.is_idle());
+        assert!(lane.waiting() == 0 && !lane.is_flying());
     }
 
     #[test]
