@@ -9,11 +9,13 @@ mod child_log;
 mod health;
 mod listen;
 mod session;
+#[cfg(test)]
+mod tests;
 
 use std::pin::pin;
 use std::time::Duration;
 
-use mcp_transport::http::{Router, Server, ServerOptions};
+use mcp_transport::http::{Router, Server, ServerControl, ServerOptions};
 use mcp_transport::{Error, Limits, SseOptions, SseServer};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
@@ -101,6 +103,21 @@ impl Args {
         options.keep_alive = self.keep_alive;
         options
     }
+
+    /// Every route that there is.
+    fn router(
+        &self,
+        port: u16,
+        prefix: &str,
+        sse: &SseServer,
+        control: &ServerControl,
+    ) -> Result<Router, String> {
+        let max_body = self.max_body.min(self.max_message);
+        // The other one takes no body.
+        let routes = sse.routes().map(|route| route.max_body(max_body)).into_iter();
+        let settings = self.listen.router(port)?.prefix(prefix);
+        Ok(Router::new(settings, routes.chain(health::routes(control))))
+    }
 }
 
 /// Runs the command.
@@ -143,11 +160,7 @@ async fn serve(args: Args, report: &Report) -> Result<Exit, String> {
     let address = server.local_addr();
     let control = server.control();
 
-    let max_body = args.max_body.min(args.max_message);
-    // The other one takes no body.
-    let routes = sse.routes().map(|route| route.max_body(max_body)).into_iter();
-    let settings = args.listen.router(address.port())?;
-    let router = Router::new(settings.prefix(&prefix), routes.chain(health::routes(&control)));
+    let router = args.router(address.port(), &prefix, &sse, &control)?;
 
     let limits = Limits::default().with_max_message(args.max_message);
     let backend =
