@@ -8,7 +8,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Uri};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -20,6 +19,7 @@ use crate::client_body::ClientBody;
 use crate::proto::{ContentType, Origin};
 use crate::redirect;
 use crate::refused::HttpRefused;
+use crate::request_body::{OnTaken, RequestBody};
 
 /// Bytes that are read of the body of an error; without reading them its connection could not be used again.
 const MAX_ERROR_BODY: usize = 64 * 1024;
@@ -95,7 +95,7 @@ setters! {
 /// The tasks that its connections run in are spawned on the runtime that it is used on, and end with them.
 #[derive(Clone)]
 pub struct HttpClient {
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: Client<HttpConnector, RequestBody>,
     options: HttpClientOptions,
 }
 
@@ -118,6 +118,16 @@ impl HttpClient {
     /// Its bounds.
     pub fn options(&self) -> &HttpClientOptions {
         &self.options
+    }
+
+    /// Checks that requests can be sent to a URI at all, without sending one.
+    ///
+    /// # Errors
+    ///
+    /// Misuse, when it is neither `http` nor `https`, or has user information; refused for `https`, which needs TLS
+    /// that this build does not have.
+    pub fn check(&self, uri: &Uri) -> Result<(), Error> {
+        speaks(uri)
     }
 
     /// Opens an event stream. The response has a success status and the type `text/event-stream`, and its
@@ -167,7 +177,8 @@ impl HttpClient {
         Ok(Response::from_parts(parts, body))
     }
 
-    /// Sends any request to an absolute URI, follows redirects, and returns the head of a success.
+    /// Sends any request to an absolute URI, follows redirects, and returns the head of a success. An [`OnTaken`] among
+    /// its extensions is told when a connection has taken it.
     ///
     /// # Errors
     ///
@@ -193,10 +204,11 @@ impl HttpClient {
         }
         // It is made of the URI, and a second one would be refused by any good server.
         parts.headers.remove(HOST);
+        let on_taken = parts.extensions.remove::<OnTaken>();
         let mut redirects = 0;
         loop {
             speaks(&parts.uri)?;
-            let mut request = Request::new(Full::new(body.clone()));
+            let mut request = Request::new(RequestBody::new(body.clone(), on_taken.clone()));
             *request.method_mut() = parts.method.clone();
             *request.uri_mut() = parts.uri.clone();
             *request.headers_mut() = parts.headers.clone();

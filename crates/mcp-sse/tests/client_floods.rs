@@ -182,6 +182,7 @@ fn an_answer_of_a_hundred_megabytes() {
             within("the end", endpoint.control.closed()).await;
         },
     );
-    // Up to the limit of a message, 16 MiB, it is collected, and a buffer that grows counts twice.
-    assert!(held < 33 * MIB, "{held}");
+    // Up to the limit of a message, 16 MiB, it is collected, and a buffer that grows counts twice; what was read and
+    // not looked at yet comes on top, and depends on who runs when.
+    assert!(held < 36 * MIB, "{held}");
 }

@@ -8,6 +8,7 @@
 //! | [`media_type`] | `Accept` and `Content-Type` |
 //! | [`reference`](mod@reference) | resolving the URI reference of an `endpoint` event or a redirect |
 //! | [`query`] | the session parameter of a legacy message endpoint |
+//! | [`SessionId`] | what names a session |
 
 mod authority;
 pub mod event_stream;
@@ -16,6 +17,7 @@ pub mod media_type;
 pub mod origin;
 pub mod query;
 pub mod reference;
+mod session_id;
 
 pub use event_stream::{Decoded, Event, EventDecoder, EventId, EventLimits, EventName, OversizeEvent};
 pub use host::{Authority, Host, HostList, HostProblem};
@@ -23,3 +25,4 @@ pub use media_type::{ContentType, MediaType};
 pub use origin::{Origin, OriginList, OriginProblem};
 pub use query::QueryProblem;
 pub use reference::ReferenceProblem;
+pub use session_id::SessionId;

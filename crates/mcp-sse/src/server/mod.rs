@@ -10,13 +10,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
-use http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use http::header::{HeaderValue, RETRY_AFTER};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use mcp_http::proto::event_stream::encode_event;
 use mcp_http::proto::query::{session_endpoint, session_parameter};
 use mcp_http::proto::{EventName, MediaType};
-use mcp_http::{Arrived, Handler, Refusal, Reply, Route, Takes, event_stream_reply, text_reply};
+use mcp_http::{Arrived, Handler, Refusal, Reply, Route, Takes, detached, event_stream_reply, text_reply};
 use mcp_transport_core::{BoxFuture, Connection, Error, Frame, Limits, Listener, Options, queue};
 use tokio::time::{sleep, timeout};
 
@@ -210,25 +210,6 @@ impl Shared {
         place.send(Frame::Message(message, None)).map_err(|_| unknown())?;
         Ok(text_reply(StatusCode::ACCEPTED, "Accepted"))
     }
-}
-
-/// The same head in memory of its own: as it came it is slices of the connection's read buffer, and would keep all of
-/// that for as long as the session lives.
-fn detached(mut parts: Parts) -> Parts {
-    if let Ok(uri) = parts.uri.to_string().parse() {
-        parts.uri = uri;
-    }
-    let mut headers = HeaderMap::with_capacity(parts.headers.keys_len());
-    for (name, value) in &parts.headers {
-        let copies =
-            (HeaderName::from_bytes(name.as_str().as_bytes()), HeaderValue::from_bytes(value.as_bytes()));
-        if let (Ok(name), Ok(mut copy)) = copies {
-            copy.set_sensitive(value.is_sensitive());
-            headers.append(name, copy);
-        }
-    }
-    parts.headers = headers;
-    parts
 }
 
 fn unavailable(text: &'static str) -> Refusal {

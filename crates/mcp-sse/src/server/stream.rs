@@ -1,20 +1,12 @@
 //! The events of one session on their way into a response body.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+use mcp_http::FrameBuffer;
 use mcp_transport_core::CloseReason;
-
-/// One frame of a body holds at most this much.
-///
-/// hyper does not poll a body again while a frame larger than its own buffer is stuck, and a stalled stream could then
-/// not end itself.
-const FRAME: usize = 16 * 1024;
-/// A message larger than this is sent from where it is; smaller ones share a frame.
-const COPY: usize = 4 * 1024;
 
 /// Between the session, which writes events, and the body, which takes frames.
 pub(super) struct EventStream {
@@ -25,10 +17,7 @@ pub(super) struct EventStream {
 
 #[derive(Default)]
 struct State {
-    /// Before `tail` in order.
-    pieces: VecDeque<Bytes>,
-    tail: BytesMut,
-    len: usize,
+    frames: FrameBuffer,
     reader: Option<Waker>,
     writer: Option<Waker>,
     /// Nothing will be written any more.
@@ -53,7 +42,7 @@ impl EventStream {
         if state.gone.is_some() {
             return Poll::Ready(Err(std::io::ErrorKind::BrokenPipe.into()));
         }
-        if state.len < self.high {
+        if state.frames.len() < self.high {
             return Poll::Ready(Ok(()));
         }
         let former = replace(&mut state.writer, cx);
@@ -69,20 +58,7 @@ impl EventStream {
             if state.gone.is_some() || state.finished {
                 return;
             }
-            let copied = parts.iter().map(Bytes::len).filter(|&len| len <= COPY).sum();
-            state.tail.reserve(copied);
-            for part in parts {
-                state.len += part.len();
-                if part.len() > COPY {
-                    let tail = state.tail.split().freeze();
-                    if !tail.is_empty() {
-                        state.pieces.push_back(tail);
-                    }
-                    state.pieces.push_back(part);
-                } else {
-                    state.tail.extend_from_slice(&part);
-                }
-            }
+            state.frames.push_all(parts);
             state.reader.take()
         };
         wake(reader);
@@ -92,7 +68,7 @@ impl EventStream {
     pub(super) fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let (frame, writer) = {
             let mut state = self.state();
-            let Some(frame) = state.take() else {
+            let Some(frame) = state.frames.take() else {
                 if state.finished {
                     return Poll::Ready(None);
                 }
@@ -101,7 +77,7 @@ impl EventStream {
                 drop(former);
                 return Poll::Pending;
             };
-            let writer = if state.len < self.high { state.writer.take() } else { None };
+            let writer = if state.frames.len() < self.high { state.writer.take() } else { None };
             (frame, writer)
         };
         wake(writer);
@@ -134,26 +110,6 @@ impl EventStream {
     }
 }
 
-impl State {
-    fn take(&mut self) -> Option<Bytes> {
-        let frame = match self.pieces.front_mut() {
-            Some(piece) if piece.len() > FRAME => piece.split_to(FRAME),
-            Some(_) => self.pieces.pop_front()?,
-            None if self.tail.is_empty() => return None,
-            None => {
-                let len = self.tail.len().min(FRAME);
-                self.tail.split_to(len).freeze()
-            }
-        };
-        self.len -= frame.len();
-        if self.len == 0 {
-            // An idle stream keeps no buffer.
-            (self.pieces, self.tail) = (VecDeque::new(), BytesMut::new());
-        }
-        Some(frame)
-    }
-}
-
 /// Keeps the waker of the latest poll; the former one is given back, to be dropped outside the lock.
 fn replace(kept: &mut Option<Waker>, cx: &Context<'_>) -> Option<Waker> {
     match kept {
@@ -172,7 +128,7 @@ impl fmt::Debug for EventStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.state();
         f.debug_struct("EventStream")
-            .field("bytes", &state.len)
+            .field("frames", &state.frames)
             .field("finished", &state.finished)
             .field("gone", &state.gone)
             .finish_non_exhaustive()

@@ -43,7 +43,8 @@ impl SessionId {
         &self.0
     }
 
-    pub(crate) fn shared(&self) -> Arc<str> {
+    /// The whole id, to be kept.
+    pub fn shared(&self) -> Arc<str> {
         self.0.clone()
     }
 }
