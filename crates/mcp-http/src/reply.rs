@@ -39,10 +39,14 @@ impl ReplyBody {
 
     /// A body that comes bit by bit. An error of it cuts the connection, so that the client sees a broken stream.
     ///
-    /// It should yield pieces of at most 16 KiB: while a piece larger than hyper's buffer waits to be written, the
-    /// body is not polled, and cannot end itself.
+    /// It should yield pieces of at most 16 KiB: while 64 KiB wait to be written, the body is not polled, and cannot end
+    /// itself. A stream in reply to a GET ends its connection, and says so in its head.
     pub fn stream(body: impl Body<Data = Bytes, Error = io::Error> + Send + 'static) -> Self {
         Self(Kind::Stream(Box::pin(body)))
+    }
+
+    pub(crate) fn is_stream(&self) -> bool {
+        matches!(self.0, Kind::Stream(_))
     }
 }
 

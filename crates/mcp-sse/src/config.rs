@@ -23,8 +23,8 @@ pub struct SseOptions {
     pub first_message: Duration,
     /// How long a POST waits for room in the session's queue before it is refused with 503. Default 5 s.
     pub queue_wait: Duration,
-    /// How often a silent stream gets a comment, so that proxies keep it and a dead peer is found: one that has sent
-    /// something after its request is not noticed before. Default 15 s, at least 1 ms.
+    /// How often a silent stream gets a comment, so that proxies keep it and a dead peer is found. Default 15 s, at least
+    /// 1 ms.
     pub keep_alive: Duration,
     /// Bytes of events that wait for the stream to be written; beyond it messages wait in the session's own queue.
     /// Default 32 KiB.

@@ -70,6 +70,7 @@ async fn it_comes_with_the_headers_that_keep_it_moving() {
         assert_eq!(status, 200);
         let expected = [
             "cache-control: no-cache, no-transform",
+            "connection: close",
             "content-type: text/event-stream",
             "transfer-encoding: chunked",
             "x-accel-buffering: no",

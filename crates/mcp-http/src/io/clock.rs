@@ -145,6 +145,10 @@ impl ConnectionHandle {
         self.lock().blocked.get_or_insert_with(Instant::now);
     }
 
+    pub(crate) fn is_write_blocked(&self) -> bool {
+        self.lock().blocked.is_some()
+    }
+
     pub(crate) fn write_moved(&self) {
         self.lock().blocked = None;
     }

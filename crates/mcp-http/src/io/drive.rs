@@ -20,6 +20,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::guarded::Guarded;
+use super::stream::{Framing, Handover, Streaming};
 use super::{Clocks, ConnectionEnd, ConnectionHandle, ServerOptions};
 use crate::reply::{Reply, ReplyBody};
 use crate::route::PeerAddr;
@@ -55,18 +56,7 @@ where
 {
     let clocks = Clocks::from(options);
     let handle = ConnectionHandle::new();
-    let io = TokioIo::new(Guarded::new(socket, handle.clone()));
-    let service = Served { router, handle: handle.clone(), peer, stage: stage.clone() };
-    let mut connection = pin!(
-        http1::Builder::new()
-            .timer(TokioTimer::new())
-            // hyper has one clock for the head and for the time between requests; ours are two.
-            .header_read_timeout(None)
-            .max_header_size(options.max_head)
-            .max_buf_size(MAX_BUFFER.max(options.max_head))
-            .half_close(false)
-            .serve_connection(io, service)
-    );
+    let mut speaking = Speaking::new(socket, &handle, peer, router, options.max_head, stage.clone());
     let mut timer = pin!(sleep_until(Instant::now() + clocks.first_byte));
     let mut stopping = pin!(reached(stage.clone(), Stage::Closing));
     let result = poll_fn(|cx| {
@@ -75,10 +65,10 @@ where
                 handle.ended(ConnectionEnd::Cut);
                 return Poll::Ready(None);
             }
-            connection.as_mut().graceful_shutdown();
+            speaking.finish();
             stopping.set(reached(stage.clone(), Stage::Cut));
         }
-        if let Poll::Ready(result) = connection.as_mut().poll(cx) {
+        if let Poll::Ready(result) = speaking.poll(cx, &handle) {
             return Poll::Ready(Some(result));
         }
         // The timer is set anew only when it is too late; one that is too early fires and is then set right.
@@ -114,10 +104,73 @@ async fn reached(mut stage: watch::Receiver<Stage>, wanted: Stage) -> Stage {
     stage.wait_for(|now| *now >= wanted).await.map_or(Stage::Cut, |now| *now)
 }
 
+/// Who speaks HTTP on a connection: hyper, until it has written the head of a stream.
+///
+/// hyper is in a box, so that a stream does not carry the room that it took.
+enum Speaking<S> {
+    Hyper(Box<http1::Connection<TokioIo<Guarded<S>>, Served>>, Handover),
+    Stream(Streaming<S>),
+    /// Nobody any more.
+    Over,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Speaking<S> {
+    fn new(
+        socket: S,
+        handle: &ConnectionHandle,
+        peer: Option<PeerAddr>,
+        router: Router,
+        max_head: usize,
+        stage: watch::Receiver<Stage>,
+    ) -> Self {
+        let io = TokioIo::new(Guarded::new(socket, handle.clone()));
+        let handover = Handover::default();
+        let service = Served { router, handle: handle.clone(), handover: handover.clone(), peer, stage };
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            // hyper has one clock for the head and for the time between requests; ours are two.
+            .header_read_timeout(None)
+            .max_header_size(max_head)
+            .max_buf_size(MAX_BUFFER.max(max_head))
+            .half_close(false)
+            .serve_connection(io, service);
+        Self::Hyper(Box::new(connection), handover)
+    }
+
+    /// No request after the one that it is at. A stream is the last one in any case.
+    fn finish(&mut self) {
+        if let Self::Hyper(connection, _) = self {
+            Pin::new(&mut **connection).graceful_shutdown();
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, handle: &ConnectionHandle) -> Poll<io::Result<()>> {
+        if let Self::Hyper(connection, handover) = self {
+            if let Poll::Ready(result) = Pin::new(&mut **connection).poll(cx) {
+                return Poll::Ready(result.map_err(io::Error::other));
+            }
+            // hyper asks the body when it has framed the head, and then writes until the socket is full.
+            if handle.is_write_blocked() {
+                return Poll::Pending;
+            }
+            let Some((body, framing)) = handover.part() else { return Poll::Pending };
+            if let Self::Hyper(connection, _) = std::mem::replace(self, Self::Over) {
+                let io = connection.into_parts().io.into_inner();
+                *self = Self::Stream(Streaming::new(io, body, framing));
+            }
+        }
+        match self {
+            Self::Stream(stream) => stream.poll(cx),
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+}
+
 /// The router, as one connection sees it.
 struct Served {
     router: Router,
     handle: ConnectionHandle,
+    handover: Handover,
     peer: Option<PeerAddr>,
     stage: watch::Receiver<Stage>,
 }
@@ -133,14 +186,18 @@ impl Service<Request<Incoming>> for Served {
             request.extensions_mut().insert(peer);
         }
         request.extensions_mut().insert(self.handle.clone());
+        let framing = Framing::of(&request);
         let answer = self.router.call(request);
-        Answering { answer, handle: self.handle.clone(), stage: self.stage.clone() }
+        let (handle, handover) = (self.handle.clone(), self.handover.clone());
+        Answering { answer, framing, handle, handover, stage: self.stage.clone() }
     }
 }
 
 struct Answering {
     answer: BoxFuture<'static, Result<Reply, Infallible>>,
+    framing: Option<Framing>,
     handle: ConnectionHandle,
+    handover: Handover,
     stage: watch::Receiver<Stage>,
 }
 
@@ -149,23 +206,29 @@ impl Future for Answering {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.answer.as_mut().poll(cx).map_ok(|mut reply| {
-            if *self.stage.borrow() > Stage::Serving {
+            let framing = self.framing.filter(|_| Framing::is_of(&reply));
+            if framing.is_some() || *self.stage.borrow() > Stage::Serving {
                 reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            reply.map(|body| Tracked { body, handle: self.handle.clone() })
+            let handover = framing.map(|framing| (self.handover.clone(), framing));
+            reply.map(|body| Tracked { body: Some(body), handle: self.handle.clone(), handover })
         })
     }
 }
 
-/// A body that tells the clock when it is done.
+/// A body that tells the clock when it is done, or leaves hyper when it has nothing to say for now.
 struct Tracked {
-    body: ReplyBody,
+    /// `None` while it is left to the handover.
+    body: Option<ReplyBody>,
     handle: ConnectionHandle,
+    handover: Option<(Handover, Framing)>,
 }
 
 impl Drop for Tracked {
     fn drop(&mut self) {
-        self.handle.reply_done();
+        if self.body.is_some() {
+            self.handle.reply_done();
+        }
     }
 }
 
@@ -177,14 +240,26 @@ impl Body for Tracked {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let this = &mut *self;
+        let Some((handover, framing)) = &this.handover else {
+            return this.body.as_mut().map_or(Poll::Pending, |body| Pin::new(body).poll_frame(cx));
+        };
+        // It is asked again when hyper could not write all that it has, and so was not parted with.
+        let Some(mut body) = this.body.take().or_else(|| handover.take()) else { return Poll::Pending };
+        let frame = Pin::new(&mut body).poll_frame(cx);
+        if frame.is_pending() {
+            handover.leave(body, *framing);
+        } else {
+            this.body = Some(body);
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.as_ref().is_some_and(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.body.as_ref().map_or_else(SizeHint::default, Body::size_hint)
     }
 }

@@ -7,6 +7,7 @@ mod drive;
 mod guarded;
 mod options;
 mod per_address;
+mod stream;
 #[cfg(test)]
 mod tests;
 
