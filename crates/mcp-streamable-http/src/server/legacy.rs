@@ -1,0 +1,418 @@
+//! Sessions: `initialize` opens one, each POST has a stream, GET reads what belongs to none, DELETE ends it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use http::header::{HeaderMap, HeaderValue};
+use mcp_http::proto::SessionId;
+use mcp_http::{Arrived, FrameBuffer, Payload, Refusal, Reply, detached, event_stream_reply, reply};
+use mcp_jsonrpc::{Batch, ErrorCode, ErrorObject, Id, Message, Object, Outcome, Request};
+use mcp_transport_core::{Connection, Era, Frame, Options, Revision, queue, response_stream};
+
+use super::answer::answer;
+use super::body::{Event, EventBody, Events, Opening, write_event, write_opening};
+use super::session::{Attached, Session};
+use super::sessions::Full;
+use super::stream::Stream;
+use super::wire::SessionWire;
+use super::{
+    Legacy, Shared, TRANSPORT, accepted, context, json_error, message_of_its_own, method_not_allowed,
+    refused, unavailable,
+};
+use crate::proto::mirror::{LAST_EVENT_ID, MCP_SESSION_ID};
+use crate::proto::{EventPosition, era_of_headers, legacy_revision};
+
+/// Ends the response that a request of a session has at the moment, while the request goes on: the client comes back
+/// for what follows. It is among the extensions of the request's [`Context`](mcp_transport_core::Context).
+///
+/// # Spec
+///
+/// MCP 2025-11-25, transports, Sending Messages to the Server: a server may close the connection before the response,
+/// to avoid a long-lived one; then the client polls.
+#[derive(Clone)]
+pub struct StreamHandle {
+    session: Arc<Session>,
+    stream: Arc<Stream>,
+}
+
+impl StreamHandle {
+    /// Ends the response, and has the client wait for so long before it comes back. Whether that was possible: its
+    /// revision has to be 2025-11-25 or later, there has to be a store, and the response has to be open.
+    pub fn close(&self, retry: Duration) -> bool {
+        let polls = self.session.revision().is_some_and(|revision| revision >= Revision::V2025_11_25);
+        polls && self.stream.release(retry)
+    }
+}
+
+impl fmt::Debug for StreamHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("StreamHandle").field(&self.stream).finish()
+    }
+}
+
+/// The revision that a request names.
+///
+/// # Spec
+///
+/// MCP 2025-06-18, transports, Protocol Version Header: one that is invalid or unsupported is answered with 400.
+pub(super) fn revision(headers: &HeaderMap) -> Result<Option<Revision>, Refusal> {
+    legacy_revision(headers)
+        .map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, "MCP-Protocol-Version is not supported\n"))
+}
+
+/// The session that a request names.
+fn session_id(headers: &HeaderMap) -> Result<Option<SessionId>, Refusal> {
+    let mut values = headers.get_all(MCP_SESSION_ID).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let one = if values.next().is_none() { value.to_str().ok() } else { None };
+    let one = one.ok_or_else(|| Refusal::new(StatusCode::BAD_REQUEST, "exactly one Mcp-Session-Id\n"))?;
+    // One that cannot be ours is as unknown as one that has ended.
+    SessionId::parse(one).map(Some).ok_or_else(unknown)
+}
+
+fn unknown() -> Refusal {
+    Refusal::new(StatusCode::NOT_FOUND, "no such session\n")
+}
+
+pub(super) fn no_batch(payload: Payload) -> Reply {
+    refused(payload, &ErrorObject::new(ErrorCode::INVALID_REQUEST, "a batch is not accepted here"))
+}
+
+fn is_initialize(message: &Message) -> bool {
+    matches!(message, Message::Request(request) if request.method() == "initialize")
+}
+
+impl Shared {
+    /// # Spec
+    ///
+    /// MCP 2025-11-25, transports, Session Management.
+    pub(super) async fn legacy(self: Arc<Self>, mut arrived: Arrived) -> Result<Reply, Refusal> {
+        let headers = &arrived.parts.headers;
+        let named = revision(headers)?;
+        let id = session_id(headers)?;
+        let payload = std::mem::replace(&mut arrived.payload, Payload::Nothing);
+        match (id, payload) {
+            (None, Payload::Message(message)) if is_initialize(&message) => {
+                self.initialize(arrived, message).await
+            }
+            (None, _) => Err(Refusal::new(StatusCode::BAD_REQUEST, "Mcp-Session-Id is missing\n")),
+            (Some(id), payload) => {
+                let session = self.sessions.find(&id, arrived.principal.as_ref()).ok_or_else(unknown)?;
+                let posting = session.posting();
+                let reply = match payload {
+                    Payload::Message(message) if is_initialize(&message) => {
+                        let error =
+                            ErrorObject::new(ErrorCode::INVALID_REQUEST, "the session is initialized");
+                        Ok(json_error(StatusCode::BAD_REQUEST, message.id().as_ref(), &error))
+                    }
+                    Payload::Message(message) => {
+                        session.note_message();
+                        self.message(&session, arrived, message, named).await
+                    }
+                    Payload::Batch(batch) => {
+                        session.note_message();
+                        self.batch(&session, arrived, batch, named).await
+                    }
+                    payload => Ok(no_batch(payload)),
+                };
+                drop(posting);
+                reply
+            }
+        }
+    }
+
+    /// Opens a session. It lasts if the answer is no error.
+    async fn initialize(&self, arrived: Arrived, message: Message) -> Result<Reply, Refusal> {
+        let Message::Request(request) = message_of_its_own(message) else { return Err(unknown()) };
+        let session = self.open_session(&arrived)?;
+        let posting = session.posting();
+        let (events, frame) = self.exchange(&session, arrived, request, None);
+        self.deliver(&session.posted, 1, frame).await?;
+        let id = session.id.clone();
+        let events = Initializing { events, sessions: self.sessions.clone(), id: Some(id.clone()) };
+        let mut reply = answer(events, &self.plan(true, |_| StatusCode::OK)).await;
+        drop(posting);
+        // Only one that is still there is named: an error has ended it.
+        if self.sessions.find(&id, session.principal.as_ref()).is_some()
+            && let Ok(value) = HeaderValue::from_str(id.as_str())
+        {
+            reply.headers_mut().insert(MCP_SESSION_ID, value);
+        }
+        Ok(reply)
+    }
+
+    fn open_session(&self, arrived: &Arrived) -> Result<Arc<Session>, Refusal> {
+        let options = &self.options;
+        let mut random = [0; 24];
+        getrandom::fill(&mut random).map_err(|_| unavailable("no randomness\n"))?;
+        let id = SessionId::new(random);
+        let limits = options.limits;
+        let (post, posted) = queue::channel(limits.inbound_bytes, limits.inbound_count);
+        let (session, general) = Session::new(id.clone(), arrived.principal.clone(), post, options.clone());
+        let registered = self.sessions.register(&session, options.max_sessions);
+        let registered = registered.map_err(|full| match full {
+            Full::TooMany => unavailable("too many sessions\n"),
+            Full::ShuttingDown => unavailable("shutting down\n"),
+        })?;
+        let Ok(Some(place)) = self.opened.try_reserve(1) else {
+            return Err(unavailable("too many new sessions\n"));
+        };
+        let connection_options = Options::new(TRANSPORT).with_limits(limits).with_context(|context| {
+            context.peer = arrived.peer;
+            context.principal = arrived.principal.clone();
+            context.session = Some(id.shared());
+            context.insert(detached(arrived.parts.clone()));
+        });
+        let connection = Connection::new(SessionWire::new(posted, registered, general), connection_options);
+        session.set_control(connection.control());
+        tracing::debug!(session = ?id, "session opened");
+        place.send(connection).map_err(|_| unavailable("shutting down\n"))?;
+        Ok(session)
+    }
+
+    /// A request on its way, and the reader of what comes back.
+    fn exchange(
+        &self,
+        session: &Arc<Session>,
+        arrived: Arrived,
+        request: Request,
+        named: Option<Revision>,
+    ) -> (Attached, Frame) {
+        let limits = &self.options.limits;
+        let (outlet, source) = response_stream(limits.outbound_bytes, limits.outbound_count);
+        let tokens = token_of(&request).into_iter().collect();
+        let events = session.answer_to(source, outlet.queue().clone(), tokens, Some(request.id()));
+        let context = self.context(session, arrived, named, Some(&events));
+        (events, Frame::Request(request, Arc::new(context), outlet))
+    }
+
+    fn context(
+        &self,
+        session: &Arc<Session>,
+        arrived: Arrived,
+        named: Option<Revision>,
+        events: Option<&Attached>,
+    ) -> mcp_transport_core::Context {
+        // MCP 2025-06-18, transports, Protocol Version Header: without it and without other knowledge, 2025-03-26.
+        let revision = session.revision().or(named).unwrap_or(Revision::V2025_03_26);
+        let mut context = context(arrived.parts, arrived.peer, arrived.principal, Some(revision));
+        context.session = Some(session.id.shared());
+        if let Some(events) = events {
+            context.insert(StreamHandle { session: session.clone(), stream: events.stream().clone() });
+        }
+        context
+    }
+
+    async fn message(
+        &self,
+        session: &Arc<Session>,
+        arrived: Arrived,
+        message: Message,
+        named: Option<Revision>,
+    ) -> Result<Reply, Refusal> {
+        let message = message_of_its_own(message);
+        let len = message.len();
+        match message {
+            Message::Request(request) => {
+                let (events, frame) = self.exchange(session, arrived, request, named);
+                self.deliver(&session.posted, len, frame).await.map_err(|full| gone_or(session, full))?;
+                Ok(answer(events, &self.plan(true, |_| StatusCode::OK)).await)
+            }
+            other => {
+                let context = Arc::new(self.context(session, arrived, named, None));
+                let frame = Frame::Message(other, Some(context));
+                self.deliver(&session.posted, len, frame).await.map_err(|full| gone_or(session, full))?;
+                Ok(accepted())
+            }
+        }
+    }
+
+    /// # Spec
+    ///
+    /// MCP 2025-03-26, basic, Batching; removed in 2025-06-18.
+    async fn batch(
+        &self,
+        session: &Arc<Session>,
+        arrived: Arrived,
+        batch: Batch,
+        named: Option<Revision>,
+    ) -> Result<Reply, Refusal> {
+        let revision = session.revision().or(named).unwrap_or(Revision::V2025_03_26);
+        if !revision.has_batches() {
+            return Ok(no_batch(Payload::Batch(batch)));
+        }
+        let messages: Vec<_> = batch.messages().collect();
+        let limits = &self.options.limits;
+        let (outlet, source) = response_stream(limits.outbound_bytes, limits.outbound_count);
+        let requests = messages.iter().filter_map(|message| match message {
+            Ok(Message::Request(request)) => Some(request),
+            _ => None,
+        });
+        let tokens = requests.clone().filter_map(token_of).collect();
+        let answers = requests.count() + messages.iter().filter(|message| message.is_err()).count();
+        let events = session.answer_to(source, outlet.queue().clone(), tokens, None);
+        let context = Arc::new(self.context(session, arrived, named, Some(&events)));
+        for message in messages {
+            let (len, frame) = match batched(message) {
+                Ok(Message::Request(request)) => {
+                    (request.len(), Frame::Request(request, context.clone(), outlet.clone()))
+                }
+                Ok(other) => (other.len(), Frame::Message(other, Some(context.clone()))),
+                Err(answer) => {
+                    answer.into_iter().for_each(|answer| outlet.clone().answer(answer));
+                    continue;
+                }
+            };
+            self.deliver(&session.posted, len, frame).await.map_err(|full| gone_or(session, full))?;
+        }
+        drop(outlet);
+        if answers == 0 {
+            return Ok(accepted());
+        }
+        Ok(answer(events, &self.plan(false, |_| StatusCode::OK)).await)
+    }
+
+    pub(super) async fn get(&self, arrived: Arrived) -> Result<Reply, Refusal> {
+        let headers = &arrived.parts.headers;
+        let session = self.named_session(&arrived)?;
+        let from = last_event_id(headers)?;
+        let (events, replay) = match from {
+            Some(from) => session.resume(from).await?,
+            None => session.general().await?,
+        };
+        let mut frames = FrameBuffer::default();
+        let opening = if from.is_none() { events.opening(replay.before) } else { Opening::default() };
+        write_opening(&mut frames, &opening);
+        if frames.is_empty() && replay.events.is_empty() {
+            // Something has to be said at once: there are proxies that hold back the head until then.
+            frames.extend(b": open\n\n");
+        }
+        for (position, line) in replay.events {
+            write_event(&mut frames, Some(position), line);
+        }
+        Ok(event_stream_reply(EventBody::behind(events, frames, self.options.keep_alive)))
+    }
+
+    pub(super) fn delete(&self, arrived: &Arrived) -> Result<Reply, Refusal> {
+        let session = self.named_session(arrived)?;
+        tracing::debug!(session = ?session.id, "session ended by its client");
+        self.sessions.end(&session.id);
+        Ok(reply(StatusCode::NO_CONTENT, mcp_http::ReplyBody::empty()))
+    }
+
+    /// The session that a GET or a DELETE is about.
+    fn named_session(&self, arrived: &Arrived) -> Result<Arc<Session>, Refusal> {
+        let headers = &arrived.parts.headers;
+        if self.options.legacy != Legacy::Sessions || era_of_headers(headers) == Era::Modern {
+            return Err(method_not_allowed());
+        }
+        revision(headers)?;
+        let missing = || Refusal::new(StatusCode::BAD_REQUEST, "Mcp-Session-Id is missing\n");
+        let id = session_id(headers)?.ok_or_else(missing)?;
+        self.sessions.find(&id, arrived.principal.as_ref()).ok_or_else(unknown)
+    }
+}
+
+/// A session that has ended meanwhile is unknown; one that is full is not.
+fn gone_or(session: &Session, full: Refusal) -> Refusal {
+    let ended = session.control().is_some_and(|control| control.close_reason().is_some());
+    if ended || session.is_closed() { unknown() } else { full }
+}
+
+/// A message of a batch, or what to answer in its place.
+fn batched(
+    message: Result<Message, mcp_jsonrpc::Malformed>,
+) -> Result<Message, Option<mcp_jsonrpc::Response>> {
+    match message {
+        Ok(Message::Request(request)) if request.method() == "initialize" => {
+            let error = ErrorObject::new(ErrorCode::INVALID_REQUEST, "`initialize` is not part of a batch");
+            Err(Some(mcp_jsonrpc::Response::error(&request.id(), &error)))
+        }
+        Ok(message) => Ok(message_of_its_own(message)),
+        Err(malformed) => Err(malformed.answer()),
+    }
+}
+
+/// # Spec
+///
+/// MCP 2025-11-25, transports, Resumability and Redelivery.
+fn last_event_id(headers: &HeaderMap) -> Result<Option<EventPosition>, Refusal> {
+    let mut values = headers.get_all(LAST_EVENT_ID).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let position = if values.next().is_none() { EventPosition::parse(value.as_bytes()) } else { None };
+    let wrong = || Refusal::new(StatusCode::BAD_REQUEST, "what follows this event id is not there\n");
+    position.map(Some).ok_or_else(wrong)
+}
+
+/// The token by which progress of this request is told.
+fn token_of(request: &Request) -> Option<Id> {
+    Id::from_json(Object::new(Object::new(request.params_raw()?)?.get("_meta")?)?.get("progressToken")?)
+}
+
+/// The answer to `initialize`: it says which revision was agreed on, and an error ends the session.
+struct Initializing {
+    events: Attached,
+    sessions: Arc<super::Sessions>,
+    id: Option<SessionId>,
+}
+
+impl Events for Initializing {
+    fn poll_event(&mut self, cx: &mut std::task::Context<'_>) -> std::task::Poll<Option<Event>> {
+        let polled = self.events.poll_event(cx);
+        if let std::task::Poll::Ready(event) = &polled {
+            match event.as_ref().map(|event| &event.message) {
+                Some(Message::Response(response)) => match response.outcome() {
+                    Outcome::Result(result) => {
+                        if let Some(revision) = agreed(result) {
+                            self.events.session().agree(revision);
+                        }
+                        self.id = None;
+                    }
+                    Outcome::Error(_) => self.refuse(),
+                },
+                Some(_) => {}
+                None => self.refuse(),
+            }
+        }
+        polled
+    }
+
+    fn commit(&mut self, first: Option<Event>) -> (Opening, Option<Event>) {
+        self.events.commit(first)
+    }
+
+    fn poll_released(&mut self, cx: &mut std::task::Context<'_>) -> std::task::Poll<Duration> {
+        self.events.poll_released(cx)
+    }
+
+    fn farewell(&mut self) -> Option<Message> {
+        self.events.farewell()
+    }
+
+    fn divert(&mut self, message: Message) {
+        self.events.divert(message);
+    }
+}
+
+impl Initializing {
+    fn refuse(&mut self) {
+        if let Some(id) = self.id.take() {
+            self.sessions.end(&id);
+        }
+    }
+}
+
+impl Drop for Initializing {
+    fn drop(&mut self) {
+        // The client has gone before it learned the session's id.
+        self.refuse();
+    }
+}
+
+fn agreed(result: &[u8]) -> Option<Revision> {
+    let version = Object::new(result)?.get("protocolVersion")?;
+    let version: String = serde_json::from_slice(version).ok()?;
+    version.parse().ok().filter(|revision: &Revision| revision.era() == Era::Legacy)
+}

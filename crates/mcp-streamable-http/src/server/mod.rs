@@ -1,0 +1,343 @@
+//! Accepts: one endpoint for every revision, era by era.
+//!
+//! ```text
+//! POST ─▶ pipeline ─▶ era ─┬─ modern: judge ──▶ the sessionless connection
+//!                          └─ legacy: session ▶ its connection
+//!        answer or event stream ◀── response stream of the exchange
+//! GET  ─▶ a session's general stream, or one that was lost       DELETE ─▶ the session's end
+//! ```
+
+mod answer;
+mod body;
+mod legacy;
+mod modern;
+mod session;
+mod sessions;
+mod stream;
+mod wire;
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::header::{HeaderValue, RETRY_AFTER};
+use http::request::Parts;
+use http::{Method, StatusCode};
+use mcp_http::proto::MediaType;
+use mcp_http::{Arrived, Handler, Payload, Refusal, Reply, Route, Takes, json_reply};
+use mcp_jsonrpc::{ErrorCode, ErrorObject, Id, Message, Response};
+use mcp_transport_core::{
+    BoxFuture, Connection, Context as MessageContext, Control, Era, Error, Frame, Listener, Options,
+    Principal, Revision, queue, response_stream,
+};
+use tokio::time::timeout;
+
+pub use legacy::StreamHandle;
+
+use crate::config::{Legacy, StreamableOptions};
+use crate::proto::{Refused, check_modern, era_of, era_of_headers, modern_status, unsupported};
+use answer::{Plan, answer};
+use modern::Alone;
+use sessions::Sessions;
+use wire::SessionlessWire;
+
+/// Connections that nobody has accepted yet; more sessions are refused with 503.
+const BACKLOG: u32 = 1024;
+/// A message smaller than this, a quarter of the largest read buffer, is copied before it waits.
+const COPY: usize = 16 * 1024;
+const TRANSPORT: &str = "streamable-http";
+
+/// A Streamable HTTP server: one endpoint to mount, and a listener that yields its connections.
+///
+/// ```no_run
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use mcp_http::{Router, RouterOptions, Server, ServerOptions};
+/// use mcp_streamable_http::{StreamableOptions, StreamableServer};
+/// use mcp_transport_core::{Listener, serve};
+///
+/// let (endpoint, mut connections) = StreamableServer::new(StreamableOptions::default());
+/// let router = Router::new(RouterOptions::default(), endpoint.routes());
+/// let server = Server::bind("127.0.0.1:8808".parse()?, ServerOptions::default()).await?;
+/// tokio::spawn(server.serve(router));
+/// while let Some(connection) = connections.accept().await {
+///     tokio::spawn(serve(connection?, |incoming| async move { drop(incoming) }));
+/// }
+/// # Ok(()) }
+/// ```
+///
+/// The first connection has no session, and lives as long as the server: on it arrive the requests of 2026-07-28, and
+/// all others where there are no sessions. Each legacy session is a connection of its own, from its `initialize` to
+/// DELETE, or until it was idle for [`StreamableOptions::session_idle`].
+///
+/// # Spec
+///
+/// MCP 2025-03-26 to 2026-07-28, transports, Streamable HTTP.
+#[derive(Clone, Debug)]
+pub struct StreamableServer {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    options: Arc<StreamableOptions>,
+    sessions: Arc<Sessions>,
+    opened: queue::Sender<Connection>,
+    sessionless: queue::Sender<Frame>,
+    control: Control,
+}
+
+/// Yields the connection without a session first, and then each session as a connection.
+#[derive(Debug)]
+pub struct StreamableListener {
+    first: Option<Connection>,
+    opened: queue::Receiver<Connection>,
+}
+
+impl Listener for StreamableListener {
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Connection, Error>>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(Ok(first)));
+        }
+        self.opened.poll_recv(cx).map(|connection| connection.map(Ok))
+    }
+}
+
+impl StreamableServer {
+    /// A server, and where its connections come out.
+    pub fn new(mut options: StreamableOptions) -> (Self, StreamableListener) {
+        options.path = format!("/{}", options.path.trim_matches('/'));
+        let (opened, accepted) = queue::channel(BACKLOG, BACKLOG);
+        let limits = options.sessionless_limits;
+        let (sessionless, posted) = queue::channel(limits.inbound_bytes, limits.inbound_count);
+        let connection = Connection::new(
+            SessionlessWire { posted },
+            Options::new(TRANSPORT).with_limits(limits).with_sessionless(),
+        );
+        let shared = Shared {
+            options: Arc::new(options),
+            sessions: Arc::default(),
+            opened,
+            sessionless,
+            control: connection.control(),
+        };
+        let listener = StreamableListener { first: Some(connection), opened: accepted };
+        (Self { shared: Arc::new(shared) }, listener)
+    }
+
+    /// The routes of the endpoint, to be put into a [`Router`](mcp_http::Router).
+    pub fn routes(&self) -> [Route; 3] {
+        let options = &self.shared.options;
+        let route = |method, does| {
+            Route::new(method, &options.path, Arc::new(Endpoint { shared: self.shared.clone(), does }))
+        };
+        let limits = &options.limits;
+        [
+            // MCP 2025-06-18, transports: a client accepts both forms of an answer.
+            route(Method::POST, Does::Post)
+                .produces(MediaType::Json)
+                .produces(MediaType::EventStream)
+                .takes(Takes::MessageOrBatch)
+                .max_body(limits.max_message)
+                .scan(limits.scan),
+            route(Method::GET, Does::Get).produces(MediaType::EventStream),
+            route(Method::DELETE, Does::Delete),
+        ]
+    }
+
+    /// Sessions that are open.
+    pub fn session_count(&self) -> usize {
+        self.shared.sessions.len()
+    }
+
+    /// Takes no new requests and ends everything in good order: what was accepted is finished, within
+    /// [`Limits::drain`](mcp_transport_core::Limits::drain), and then streams end.
+    ///
+    /// Streams do not end by themselves, so this belongs into [`Server::on_drain`](mcp_http::Server::on_drain).
+    pub fn shutdown(&self) {
+        self.shared.opened.close();
+        self.shared.control.shutdown();
+        for session in self.shared.sessions.close() {
+            if let Some(control) = session.control() {
+                control.shutdown();
+            }
+        }
+    }
+}
+
+/// What a route does.
+#[derive(Clone, Copy, Debug)]
+enum Does {
+    Post,
+    Get,
+    Delete,
+}
+
+#[derive(Debug)]
+struct Endpoint {
+    shared: Arc<Shared>,
+    does: Does,
+}
+
+impl Handler for Endpoint {
+    fn handle(&self, arrived: Arrived) -> BoxFuture<'static, Reply> {
+        let (shared, does) = (self.shared.clone(), self.does);
+        Box::pin(async move {
+            match does {
+                Does::Post => shared.post(arrived).await,
+                Does::Get => shared.get(arrived).await,
+                Does::Delete => shared.delete(&arrived),
+            }
+            .unwrap_or_else(Reply::from)
+        })
+    }
+}
+
+impl Shared {
+    async fn post(self: Arc<Self>, arrived: Arrived) -> Result<Reply, Refusal> {
+        let headers = &arrived.parts.headers;
+        let era = match &arrived.payload {
+            Payload::Message(message) => era_of(headers, message),
+            _ => era_of_headers(headers),
+        };
+        match (era, self.options.legacy) {
+            (Era::Modern, _) if self.options.modern => self.modern(arrived).await,
+            (Era::Modern, _) => Ok(refused(arrived.payload, &unsupported("", LEGACY).error)),
+            (Era::Legacy, Legacy::Sessions) => self.legacy(arrived).await,
+            (Era::Legacy, Legacy::Stateless) => self.stateless(arrived).await,
+            // MCP 2026-07-28, Versioning and Compatibility: the error names the revisions that are served.
+            (Era::Legacy, Legacy::Off) => Ok(refused(arrived.payload, &unsupported("", MODERN).error)),
+        }
+    }
+
+    /// # Spec
+    ///
+    /// MCP 2026-07-28, transports, Streamable HTTP, Sending Messages.
+    async fn modern(&self, arrived: Arrived) -> Result<Reply, Refusal> {
+        let Arrived { parts, payload, peer, principal, .. } = arrived;
+        let message = match payload {
+            Payload::Message(Message::Response(response)) => {
+                let text = "a client of this revision sends no responses";
+                let error = ErrorObject::new(ErrorCode::INVALID_REQUEST, text);
+                let id = response.id();
+                return Ok(json_error(StatusCode::BAD_REQUEST, id.as_ref(), &error));
+            }
+            Payload::Message(message) => message,
+            payload => {
+                let error = ErrorObject::new(ErrorCode::INVALID_REQUEST, "this revision has no batches");
+                return Ok(refused(payload, &error));
+            }
+        };
+        let checked = check_modern(&parts.headers, &message, MODERN, self.options.tools.as_deref());
+        let revision = match checked {
+            Ok(revision) => revision,
+            Err(Refused { status, error }) => return Ok(json_error(status, message.id().as_ref(), &error)),
+        };
+        let context = context(parts, peer, principal, Some(revision));
+        self.alone(message, context, Era::Modern).await
+    }
+
+    /// A legacy message where there are no sessions.
+    async fn stateless(&self, arrived: Arrived) -> Result<Reply, Refusal> {
+        let revision = legacy::revision(&arrived.parts.headers)?;
+        let Arrived { parts, payload, peer, principal, .. } = arrived;
+        let Payload::Message(message) = payload else { return Ok(legacy::no_batch(payload)) };
+        let context = context(parts, peer, principal, revision);
+        self.alone(message, context, Era::Legacy).await
+    }
+
+    /// Gives a message to the sessionless connection, and answers it if it is a request.
+    async fn alone(&self, message: Message, context: MessageContext, era: Era) -> Result<Reply, Refusal> {
+        let options = &self.options;
+        let context = Arc::new(context);
+        let message = message_of_its_own(message);
+        let len = message.len();
+        let request = match message {
+            Message::Request(request) => request,
+            other => {
+                self.deliver(&self.sessionless, len, Frame::Message(other, Some(context))).await?;
+                return Ok(accepted());
+            }
+        };
+        let limits = &options.sessionless_limits;
+        let (outlet, source) = response_stream(limits.outbound_bytes, limits.outbound_count);
+        let id = request.id();
+        // From here on a client that goes away gives it up.
+        let control = self.control.clone();
+        let events = Alone { source, era, request: Some(id), control, finished: false };
+        self.deliver(&self.sessionless, len, Frame::Request(request, context, outlet)).await?;
+        let plan = self.plan(true, if era == Era::Modern { modern_status } else { |_| StatusCode::OK });
+        Ok(answer(events, &plan).await)
+    }
+
+    fn plan(&self, single: bool, status: fn(&ErrorObject) -> StatusCode) -> Plan {
+        let options = &self.options;
+        Plan {
+            form: options.answers,
+            single,
+            wait: options.answer_wait,
+            keep_alive: options.keep_alive,
+            status,
+        }
+    }
+
+    /// Puts something into a queue, within a time.
+    async fn deliver(&self, queue: &queue::Sender<Frame>, len: usize, frame: Frame) -> Result<(), Refusal> {
+        let room = timeout(self.options.queue_wait, queue.reserve(len)).await;
+        let gone = |queue::Closed| unavailable("shutting down\n");
+        let place = room.map_err(|_| unavailable("too many messages wait\n"))?.map_err(gone)?;
+        place.send(frame).map_err(gone)
+    }
+}
+
+/// The revisions of the modern era that are served.
+const MODERN: &[Revision] = &[Revision::V2026_07_28];
+
+/// Those that have this binding and sessions.
+const LEGACY: &[Revision] = &[Revision::V2025_11_25, Revision::V2025_06_18, Revision::V2025_03_26];
+
+/// What is known about a request beside its bytes.
+fn context(
+    parts: Parts,
+    peer: Option<std::net::SocketAddr>,
+    principal: Option<Principal>,
+    revision: Option<Revision>,
+) -> MessageContext {
+    let mut context = MessageContext::new(TRANSPORT);
+    context.peer = peer;
+    context.principal = principal;
+    context.revision = revision;
+    context.insert(parts);
+    context
+}
+
+/// A body in one piece is a slice of a read buffer of up to 64 KiB, and what waits would keep that alive.
+fn message_of_its_own(message: Message) -> Message {
+    if message.len() < COPY { message.detached() } else { message }
+}
+
+fn accepted() -> Reply {
+    mcp_http::reply(StatusCode::ACCEPTED, mcp_http::ReplyBody::empty())
+}
+
+/// Says no to a payload, with its id if it is one request.
+fn refused(payload: Payload, error: &ErrorObject) -> Reply {
+    let id = payload.into_message().and_then(|message| message.id());
+    json_error(StatusCode::BAD_REQUEST, id.as_ref(), error)
+}
+
+fn json_error(status: StatusCode, id: Option<&Id>, error: &ErrorObject) -> Reply {
+    let response = match id {
+        Some(id) => Response::error(id, error),
+        None => Response::error_without_id(error),
+    };
+    json_reply(status, Message::from(response).into_line())
+}
+
+fn unavailable(text: &'static str) -> Refusal {
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text)
+        .with_header(RETRY_AFTER, HeaderValue::from_static("1"))
+}
+
+fn method_not_allowed() -> Refusal {
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "this revision has POST only\n")
+        .with_header(http::header::ALLOW, HeaderValue::from_static("POST"))
+}

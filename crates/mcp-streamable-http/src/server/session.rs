@@ -1,0 +1,436 @@
+//! One session: its streams, what is posted into it, and when it is idle.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::StatusCode;
+use mcp_http::Refusal;
+use mcp_http::proto::SessionId;
+use mcp_jsonrpc::{ErrorObject, Id, Message, Response};
+use mcp_transport_core::{Control, Frame, Principal, ResponseStream, Revision, queue, response_stream};
+use tokio::time::Instant;
+
+use super::body::{Event, Events, Opening};
+use super::stream::{GENERAL, Left, Pulled, Stream};
+use crate::config::{Sorting, StreamableOptions};
+use crate::proto::EventPosition;
+use crate::store::{Lost, StreamKey};
+
+/// Finished streams of a session that are kept until they are acknowledged; then the oldest one goes.
+const MAX_FINISHED: usize = 64;
+
+pub(super) struct Session {
+    pub(super) id: SessionId,
+    pub(super) principal: Option<Principal>,
+    pub(super) posted: queue::Sender<Frame>,
+    options: Arc<StreamableOptions>,
+    /// Set once, when the connection is made.
+    control: OnceLock<Control>,
+    streams: Mutex<HashMap<u64, Arc<Stream>>>,
+    next: AtomicU64,
+    revision: Mutex<Option<Revision>>,
+    /// POSTs that are being looked at, and messages that came after `initialize`.
+    posts: AtomicUsize,
+    messages: AtomicUsize,
+    activity: Mutex<Instant>,
+    /// The connection, to be told that a stream has lost its reader.
+    pump: Mutex<Option<Waker>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // No code of others runs under these locks, so a poisoned one is as good as before.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Session {
+    /// A session, and what its wire needs of its general stream: the way in.
+    pub(super) fn new(
+        id: SessionId,
+        principal: Option<Principal>,
+        posted: queue::Sender<Frame>,
+        options: Arc<StreamableOptions>,
+    ) -> (Arc<Self>, mcp_transport_core::Outlet) {
+        let limits = &options.limits;
+        let (outlet, source) = response_stream(limits.outbound_bytes, limits.outbound_count);
+        let session = Arc::new(Self {
+            id,
+            principal,
+            posted,
+            control: OnceLock::new(),
+            streams: Mutex::default(),
+            next: AtomicU64::new(GENERAL),
+            revision: Mutex::default(),
+            posts: AtomicUsize::new(0),
+            messages: AtomicUsize::new(0),
+            activity: Mutex::new(Instant::now()),
+            pump: Mutex::default(),
+            options,
+        });
+        session.open(source, outlet.queue().clone(), Vec::new());
+        (session, outlet)
+    }
+
+    pub(super) fn set_control(&self, control: Control) {
+        let _ = self.control.set(control);
+    }
+
+    pub(super) fn control(&self) -> Option<&Control> {
+        self.control.get()
+    }
+
+    /// The revision that was agreed on, once it was.
+    pub(super) fn revision(&self) -> Option<Revision> {
+        *lock(&self.revision)
+    }
+
+    pub(super) fn agree(&self, revision: Revision) {
+        *lock(&self.revision) = Some(revision);
+    }
+
+    fn key(&self, stream: u64) -> StreamKey {
+        StreamKey::new(self.principal.clone(), self.id.shared(), stream)
+    }
+
+    /// Opens a stream.
+    fn open(&self, source: ResponseStream, queue: queue::Sender<Message>, tokens: Vec<Id>) -> Arc<Stream> {
+        let number = self.next.fetch_add(1, Relaxed);
+        let store = self.options.store.clone();
+        let stream = Arc::new(Stream::new(self.key(number), source, queue, tokens, store));
+        lock(&self.streams).insert(number, stream.clone());
+        stream
+    }
+
+    /// Opens the stream of one POST, with its first reader.
+    pub(super) fn answer_to(
+        self: &Arc<Self>,
+        source: ResponseStream,
+        queue: queue::Sender<Message>,
+        tokens: Vec<Id>,
+        request: Option<Id>,
+    ) -> Attached {
+        self.sweep();
+        let stream = self.open(source, queue, tokens);
+        let reader = Some(stream.attach());
+        Attached { session: self.clone(), stream, reader, request }
+    }
+
+    /// The general stream for a client that has not seen any of it, or not the newest.
+    pub(super) async fn general(self: &Arc<Self>) -> Result<(Attached, Replay), Refusal> {
+        let conflict = || Refusal::new(StatusCode::CONFLICT, "the session has an open stream already\n");
+        let stream = lock(&self.streams).get(&GENERAL).cloned().ok_or_else(ended)?;
+        let taken = stream.try_attach().ok_or_else(conflict)?;
+        let attached = Attached { session: self.clone(), stream, reader: Some(taken.reader), request: None };
+        let replay = match &self.options.store {
+            // What was kept while nobody read. If some of it was given up, what is left of it cannot be told apart.
+            Some(store) => {
+                let found = store.after(&attached.stream.key, taken.delivered, taken.last).await;
+                Replay::new(GENERAL, taken.last, found.unwrap_or_default())
+            }
+            None => Replay::default(),
+        };
+        Ok((attached, replay))
+    }
+
+    /// The stream of a position, for a client that has everything up to it.
+    pub(super) async fn resume(self: &Arc<Self>, from: EventPosition) -> Result<(Attached, Replay), Refusal> {
+        self.sweep();
+        let gone = || Refusal::new(StatusCode::BAD_REQUEST, "what follows this event id is not there\n");
+        let store = self.options.store.clone().ok_or_else(gone)?;
+        let stream = lock(&self.streams).get(&from.stream).cloned().ok_or_else(gone)?;
+        let mut attached = Attached { session: self.clone(), stream, reader: None, request: None };
+        let Attached { stream, reader, .. } = &mut attached;
+        let taken = poll_fn(|cx| stream.poll_take_over(reader, cx)).await;
+        // Somebody else came for it meanwhile.
+        let taken =
+            taken.ok_or_else(|| Refusal::new(StatusCode::CONFLICT, "the stream is read elsewhere\n"))?;
+        if from.seq > taken.last {
+            return Err(gone());
+        }
+        let key = &attached.stream.key;
+        let events = store.after(key, from.seq, taken.last).await.map_err(|Lost| gone())?;
+        store.acknowledge(key, from.seq);
+        if events.is_empty() && attached.stream.is_over() {
+            // It is all there already: an empty stream would only have the client come back again.
+            self.forget(&attached.stream);
+            return Err(Refusal::new(StatusCode::BAD_REQUEST, "nothing follows this event id\n"));
+        }
+        Ok((attached, Replay::new(from.stream, taken.last, events)))
+    }
+
+    fn forget(&self, stream: &Stream) {
+        let removed = lock(&self.streams).remove(&stream.number());
+        if let Some(store) = &self.options.store {
+            store.forget(&stream.key);
+        }
+        drop(removed);
+    }
+
+    /// Lets go of streams that nobody came back for.
+    fn sweep(&self) {
+        let now = Instant::now();
+        let mut over = Vec::new();
+        {
+            let mut streams = lock(&self.streams);
+            let mut finished: Vec<(Instant, u64)> = streams
+                .iter()
+                .filter(|(number, _)| **number != GENERAL)
+                .filter_map(|(number, stream)| Some((stream.ended()?, *number)))
+                .collect();
+            finished.sort_unstable();
+            let surplus = finished.len().saturating_sub(MAX_FINISHED);
+            for (place, (at, number)) in finished.into_iter().enumerate() {
+                if place < surplus || now.saturating_duration_since(at) >= self.options.keep_finished {
+                    over.extend(streams.remove(&number));
+                }
+            }
+        }
+        if let Some(store) = &self.options.store {
+            over.iter().for_each(|stream| store.forget(&stream.key));
+        }
+    }
+
+    /// The session is over: nothing of it is kept.
+    pub(super) fn end(&self) {
+        self.posted.close();
+        let streams = std::mem::take(&mut *lock(&self.streams));
+        if let Some(store) = &self.options.store {
+            streams.values().for_each(|stream| store.forget(&stream.key));
+        }
+    }
+
+    /// Takes what nobody reads into the store, so that no handler waits for a client that has gone.
+    pub(super) fn poll_pump(&self, cx: &mut Context<'_>) {
+        let former = lock(&self.pump).replace(cx.waker().clone());
+        drop(former);
+        let alone: Vec<Arc<Stream>> =
+            lock(&self.streams).values().filter(|stream| stream.is_alone()).cloned().collect();
+        for stream in alone {
+            // A stream in a session has a bounded queue, so this ends.
+            while let Poll::Ready(Pulled::Event(..)) = stream.poll_pull(None, cx) {}
+        }
+    }
+
+    fn wake_pump(&self) {
+        let pump = lock(&self.pump).take();
+        if let Some(pump) = pump {
+            pump.wake();
+        }
+    }
+
+    /// Where a message goes that belongs to no exchange.
+    pub(super) fn sort(&self, message: &Message) -> Option<queue::Sender<Message>> {
+        let streams = lock(&self.streams);
+        let general = || streams.get(&GENERAL).map(|stream| stream.queue.clone());
+        if self.options.sorting == Sorting::Unrelated {
+            return general();
+        }
+        let open = || streams.values().filter(|stream| stream.number() != GENERAL && stream.is_busy());
+        if let Some(token) = progress_token(message) {
+            let its = open().find(|stream| stream.tokens.contains(&token));
+            return its.map(|stream| stream.queue.clone()).or_else(general);
+        }
+        let mut some = open();
+        match (some.next(), some.next()) {
+            (Some(only), None) => Some(only.queue.clone()),
+            _ => general(),
+        }
+    }
+
+    /// Whether nothing more can come in.
+    pub(super) fn is_closed(&self) -> bool {
+        self.posted.try_reserve(0).is_err()
+    }
+
+    /// For a POST, until it is dropped.
+    pub(super) fn posting(self: &Arc<Self>) -> Posting {
+        self.posts.fetch_add(1, Relaxed);
+        self.touch();
+        Posting(self.clone())
+    }
+
+    /// Something came in that is not the first thing.
+    pub(super) fn note_message(&self) {
+        self.messages.fetch_add(1, Relaxed);
+    }
+
+    fn touch(&self) {
+        *lock(&self.activity) = Instant::now();
+    }
+
+    /// How often it is looked at while something happens: often enough that it ends soon after its time.
+    pub(super) fn look_again(&self) -> Duration {
+        (self.options.session_idle / 8).clamp(Duration::from_millis(100), Duration::from_secs(60))
+    }
+
+    /// Until when it is kept, if nothing happens; `None` while something does.
+    pub(super) fn idle_until(&self) -> Option<Instant> {
+        let in_flight = self.control().is_some_and(|control| control.health().in_flight > 0);
+        let busy = in_flight
+            || self.posts.load(Relaxed) > 0
+            || lock(&self.streams).values().any(|stream| stream.is_busy());
+        if busy {
+            return None;
+        }
+        let keep = match self.messages.load(Relaxed) {
+            0 => self.options.first_message.min(self.options.session_idle),
+            _ => self.options.session_idle,
+        };
+        Some(*lock(&self.activity) + keep.min(FAR))
+    }
+}
+
+/// A time that no process sees the end of, and that no clock overflows by.
+pub(super) const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+
+fn ended() -> Refusal {
+    Refusal::new(StatusCode::NOT_FOUND, "no such session\n")
+}
+
+/// A POST that is being looked at.
+pub(super) struct Posting(Arc<Session>);
+
+impl Drop for Posting {
+    fn drop(&mut self) {
+        self.0.posts.fetch_sub(1, Relaxed);
+        self.0.touch();
+    }
+}
+
+/// Events that a client has missed, each with its place.
+#[derive(Debug, Default)]
+pub(super) struct Replay {
+    /// The place before the first of them.
+    pub(super) before: u64,
+    pub(super) events: Vec<(EventPosition, Bytes)>,
+}
+
+impl Replay {
+    fn new(stream: u64, last: u64, events: Vec<Bytes>) -> Self {
+        let before = last - events.len() as u64;
+        let place = |(line, seq)| (EventPosition { stream, seq }, line);
+        Self { before, events: events.into_iter().zip(before + 1..).map(place).collect() }
+    }
+}
+
+/// The reader of a stream. When it is dropped, the client has gone.
+pub(super) struct Attached {
+    session: Arc<Session>,
+    stream: Arc<Stream>,
+    reader: Option<u64>,
+    /// The one request that it answers.
+    request: Option<Id>,
+}
+
+impl Attached {
+    pub(super) fn stream(&self) -> &Arc<Stream> {
+        &self.stream
+    }
+
+    pub(super) fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+
+    pub(super) fn opening(&self, last: u64) -> Opening {
+        let primes = self.stream.has_ids()
+            && self.session.revision().is_some_and(|revision| revision >= Revision::V2025_11_25);
+        if !primes {
+            return Opening::default();
+        }
+        let priming = Some(EventPosition { stream: self.stream.number(), seq: last });
+        Opening { priming, retry: self.session.options.retry }
+    }
+
+    fn place(&self, seq: Option<u64>) -> Option<EventPosition> {
+        seq.map(|seq| EventPosition { stream: self.stream.number(), seq })
+    }
+}
+
+impl Events for Attached {
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        self.stream.poll_pull(self.reader, cx).map(|pulled| match pulled {
+            Pulled::Event(seq, message) => {
+                if matches!(message, Message::Response(_)) {
+                    self.request = None;
+                }
+                Some(Event { position: self.place(seq), message })
+            }
+            Pulled::TakenOver => {
+                self.request = None;
+                None
+            }
+            Pulled::End => None,
+        })
+    }
+
+    fn commit(&mut self, first: Option<Event>) -> (Opening, Option<Event>) {
+        let opening = self.opening(0);
+        let seq = self.stream.commit(first.as_ref().map(|event| &event.message));
+        let first = first.map(|event| Event { position: self.place(seq), ..event });
+        (opening, first)
+    }
+
+    fn poll_released(&mut self, cx: &mut Context<'_>) -> Poll<Duration> {
+        let released = self.stream.poll_released(cx);
+        if released.is_ready() {
+            // It goes on, elsewhere.
+            self.request = None;
+        }
+        released
+    }
+
+    fn farewell(&mut self) -> Option<Message> {
+        let id = self.request.take()?;
+        let reason = self.session.control()?.close_reason()?;
+        let error = ErrorObject::with_reason("the session has ended", reason.wire_reason());
+        Some(Response::error(&id, &error).into())
+    }
+
+    fn divert(&mut self, message: Message) {
+        let general = lock(&self.session.streams).get(&GENERAL).map(|stream| stream.queue.clone());
+        if let Some(general) = general
+            && let Ok(Some(room)) = general.try_reserve(message.len())
+        {
+            let _ = room.send(message);
+        } else {
+            tracing::debug!("a message finds no stream");
+        }
+    }
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        let Some(reader) = self.reader else { return };
+        let left = self.stream.detach(reader);
+        self.session.touch();
+        match left {
+            Left::Over => self.session.forget(&self.stream),
+            Left::Waits => self.session.wake_pump(),
+            Left::TakenOver => {}
+        }
+    }
+}
+
+/// The token of a progress notification.
+fn progress_token(message: &Message) -> Option<Id> {
+    let Message::Notification(notification) = message else { return None };
+    if notification.method() != "notifications/progress" {
+        return None;
+    }
+    let params = mcp_jsonrpc::Object::new(notification.params_raw()?)?;
+    Id::from_json(params.get("progressToken")?)
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("id", &self.id)
+            .field("streams", &lock(&self.streams).len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,322 @@
+//! One stream of a session: what belongs to the requests of one POST, or to none.
+//!
+//! ```text
+//! exchange ──▶ ResponseStream ──▶ reader (a response body)         while one is attached
+//!                             └─▶ pump (the session's connection)  while none is, into the store
+//! ```
+//!
+//! One of them pulls at a time, and what has an id is in the store before the next one may pull, so a reader that takes
+//! over finds no hole.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use mcp_jsonrpc::{Id, Message};
+use mcp_transport_core::{ResponseStream, queue};
+use tokio::time::Instant;
+
+use crate::store::{EventStore, StreamKey};
+
+/// The stream that a client opens with GET.
+pub(super) const GENERAL: u64 = 0;
+
+pub(super) struct Stream {
+    pub(super) key: StreamKey,
+    /// For what a proxy sorts to it.
+    pub(super) queue: queue::Sender<Message>,
+    /// Tokens by which progress is sorted to it: one for each of its requests that has one.
+    pub(super) tokens: Vec<Id>,
+    store: Option<Arc<dyn EventStore>>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    /// Away while it is pulled from, and once it has ended.
+    source: Option<ResponseStream>,
+    ended: Option<Instant>,
+    /// It is an event stream: its events have places.
+    committed: bool,
+    /// The place of the newest event.
+    last: u64,
+    /// The newest place that was given to a reader.
+    delivered: u64,
+    reader: Option<u64>,
+    readers: u64,
+    /// Of the reader, to be told that it is not one any more, or is to end.
+    reading: Option<Waker>,
+    /// Of somebody who waits for the source to be back.
+    waiting: Option<Waker>,
+    /// The response is to end here, and the client to come back after that long.
+    released: Option<Duration>,
+}
+
+/// What a pull brings.
+pub(super) enum Pulled {
+    /// A message and its place, if places are given.
+    Event(Option<u64>, Message),
+    /// Everything was answered.
+    End,
+    /// Somebody else reads now.
+    TakenOver,
+}
+
+/// A stream as somebody finds it who takes it over.
+pub(super) struct Taken {
+    pub(super) reader: u64,
+    pub(super) last: u64,
+    pub(super) delivered: u64,
+}
+
+impl Stream {
+    pub(super) fn new(
+        key: StreamKey,
+        source: ResponseStream,
+        queue: queue::Sender<Message>,
+        tokens: Vec<Id>,
+        store: Option<Arc<dyn EventStore>>,
+    ) -> Self {
+        let committed = key.stream == GENERAL;
+        let inner = Inner { source: Some(source), committed, ..Inner::default() };
+        Self { key, queue, tokens, store, inner: Mutex::new(inner) }
+    }
+
+    /// No code of others runs under the lock, so a poisoned one is as good as before.
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn number(&self) -> u64 {
+        self.key.stream
+    }
+
+    /// Whether its events have ids, by which a client can come back.
+    pub(super) fn has_ids(&self) -> bool {
+        self.store.is_some()
+    }
+
+    /// Its first reader.
+    pub(super) fn attach(&self) -> u64 {
+        let mut inner = self.inner();
+        inner.readers += 1;
+        inner.reader = Some(inner.readers);
+        inner.readers
+    }
+
+    /// Attaches, unless somebody reads already.
+    pub(super) fn try_attach(&self) -> Option<Taken> {
+        let mut inner = self.inner();
+        if inner.reader.is_some() {
+            return None;
+        }
+        inner.readers += 1;
+        inner.reader = Some(inner.readers);
+        let taken = Taken { reader: inner.readers, last: inner.last, delivered: inner.delivered };
+        inner.delivered = inner.last;
+        Some(taken)
+    }
+
+    /// Attaches in place of whoever reads, who is told; ready when nobody else is pulling any more.
+    pub(super) fn poll_take_over(
+        &self,
+        reader: &mut Option<u64>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Taken>> {
+        let mut wake = None;
+        let polled = {
+            let mut inner = self.inner();
+            let mine = *reader.get_or_insert_with(|| {
+                inner.readers += 1;
+                inner.reader = Some(inner.readers);
+                wake = inner.reading.take();
+                inner.readers
+            });
+            if inner.reader != Some(mine) {
+                Poll::Ready(None)
+            } else if inner.source.is_some() || inner.ended.is_some() {
+                Poll::Ready(Some(Taken { reader: mine, last: inner.last, delivered: inner.delivered }))
+            } else {
+                wake = wake.or(inner.waiting.replace(cx.waker().clone()));
+                Poll::Pending
+            }
+        };
+        if let Some(waker) = wake {
+            waker.wake();
+        }
+        polled
+    }
+
+    /// The next message; `reader` is `None` for the pump.
+    pub(super) fn poll_pull(&self, reader: Option<u64>, cx: &mut Context<'_>) -> Poll<Pulled> {
+        let (mut source, committed, next) = {
+            let mut inner = self.inner();
+            if inner.reader != reader {
+                return Poll::Ready(Pulled::TakenOver);
+            }
+            let Some(source) = inner.source.take() else {
+                if inner.ended.is_some() {
+                    return Poll::Ready(Pulled::End);
+                }
+                let former = inner.waiting.replace(cx.waker().clone());
+                drop(inner);
+                drop(former);
+                return Poll::Pending;
+            };
+            (source, inner.committed, inner.last + 1)
+        };
+        let polled = source.poll_recv(cx);
+        let place = match &polled {
+            Poll::Ready(Some(message)) if committed => self.keep(next, message),
+            _ => None,
+        };
+        let mut ended = None;
+        let (waiting, _former) = {
+            let mut inner = self.inner();
+            if let Some(place) = place {
+                inner.last = place;
+                if reader.is_some() {
+                    inner.delivered = place;
+                }
+            }
+            let mut former = None;
+            match &polled {
+                Poll::Ready(None) => {
+                    inner.ended = Some(Instant::now());
+                    ended = Some(source);
+                }
+                Poll::Ready(Some(_)) => inner.source = Some(source),
+                Poll::Pending => {
+                    inner.source = Some(source);
+                    if reader.is_some() {
+                        former = inner.reading.replace(cx.waker().clone());
+                    }
+                }
+            }
+            (inner.waiting.take(), former)
+        };
+        drop(ended);
+        if let Some(waiting) = waiting {
+            waiting.wake();
+        }
+        polled.map(|message| match message {
+            Some(message) => Pulled::Event(place, message),
+            None => Pulled::End,
+        })
+    }
+
+    /// Puts an event into the store; its place.
+    fn keep(&self, place: u64, message: &Message) -> Option<u64> {
+        let store = self.store.as_ref()?;
+        store.append(&self.key, place, message.clone().into_line());
+        Some(place)
+    }
+
+    /// Its response becomes an event stream; what was pulled before that is its first event.
+    pub(super) fn commit(&self, first: Option<&Message>) -> Option<u64> {
+        self.inner().committed = true;
+        let place = self.keep(1, first?)?;
+        let mut inner = self.inner();
+        (inner.last, inner.delivered) = (place, place);
+        Some(place)
+    }
+
+    /// Has the response end, and the client come back; whether it can.
+    pub(super) fn release(&self, wait: Duration) -> bool {
+        let reading = {
+            let mut inner = self.inner();
+            if self.store.is_none() || inner.reader.is_none() || inner.ended.is_some() {
+                return false;
+            }
+            inner.released = Some(wait);
+            inner.reading.take()
+        };
+        if let Some(reading) = reading {
+            reading.wake();
+        }
+        true
+    }
+
+    /// Ready when the response of this reader is to end.
+    pub(super) fn poll_released(&self, cx: &Context<'_>) -> Poll<Duration> {
+        let mut inner = self.inner();
+        if let Some(wait) = inner.released {
+            return Poll::Ready(wait);
+        }
+        let former = inner.reading.replace(cx.waker().clone());
+        drop(inner);
+        drop(former);
+        Poll::Pending
+    }
+
+    /// A reader goes; what is to become of the stream.
+    pub(super) fn detach(&self, reader: u64) -> Left {
+        let (left, abandoned, _former) = {
+            let mut inner = self.inner();
+            if inner.reader != Some(reader) {
+                return Left::TakenOver;
+            }
+            inner.reader = None;
+            inner.released = None;
+            let former = inner.reading.take();
+            if self.number() == GENERAL {
+                (Left::Waits, None, former)
+            } else if self.store.is_none() || !inner.committed {
+                // Nobody has an id by which to come back.
+                inner.ended.get_or_insert_with(Instant::now);
+                (Left::Over, inner.source.take(), former)
+            } else {
+                (Left::Waits, None, former)
+            }
+        };
+        drop(abandoned);
+        left
+    }
+
+    /// Whether somebody reads it, or something is still to come.
+    pub(super) fn is_busy(&self) -> bool {
+        let inner = self.inner();
+        inner.reader.is_some() || self.number() != GENERAL && inner.ended.is_none()
+    }
+
+    /// Whether it is to be pumped.
+    pub(super) fn is_alone(&self) -> bool {
+        let inner = self.inner();
+        self.store.is_some() && inner.committed && inner.reader.is_none() && inner.ended.is_none()
+    }
+
+    /// Whether nothing more will come.
+    pub(super) fn is_over(&self) -> bool {
+        self.inner().ended.is_some()
+    }
+
+    /// When it ended, if nobody reads it any more.
+    pub(super) fn ended(&self) -> Option<Instant> {
+        let inner = self.inner();
+        if inner.reader.is_some() { None } else { inner.ended }
+    }
+}
+
+/// What is to become of a stream that has lost its reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Left {
+    /// Somebody may come back for it.
+    Waits,
+    /// Nobody can.
+    Over,
+    /// Somebody has.
+    TakenOver,
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = self.inner();
+        f.debug_struct("Stream")
+            .field("number", &self.number())
+            .field("last", &inner.last)
+            .field("reader", &inner.reader)
+            .field("ended", &inner.ended.is_some())
+            .finish_non_exhaustive()
+    }
+}

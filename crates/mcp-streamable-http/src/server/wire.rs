@@ -1,0 +1,138 @@
+//! What is posted, as a wire: one for each session, and one for all that has none.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use mcp_jsonrpc::Message;
+use mcp_transport_core::{CloseReason, Error, ErrorKind, Frame, Outlet, Wire, queue};
+use tokio::time::{Sleep, sleep_until};
+
+use super::sessions::Registered;
+
+/// The server's end of one session. Answers do not pass here: each goes to the stream of its request.
+pub(super) struct SessionWire {
+    pub(super) posted: queue::Receiver<Frame>,
+    pub(super) registered: Registered,
+    /// Keeps the stream open that the client opens with GET.
+    pub(super) general: Option<Outlet>,
+    pub(super) idle: Option<Pin<Box<Sleep>>>,
+    /// Requests of ours that found no room.
+    pub(super) undelivered: VecDeque<Frame>,
+}
+
+impl SessionWire {
+    pub(super) fn new(posted: queue::Receiver<Frame>, registered: Registered, general: Outlet) -> Self {
+        Self { posted, registered, general: Some(general), idle: None, undelivered: VecDeque::new() }
+    }
+
+    /// Ready when nothing has happened for too long.
+    fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            if let Some(idle) = &mut self.idle {
+                ready!(idle.as_mut().poll(cx));
+            }
+            let now = tokio::time::Instant::now();
+            let session = self.registered.session();
+            // While something happens nobody tells when it ends, so it is looked at again after a while.
+            let next = session.idle_until().unwrap_or_else(|| now + session.look_again());
+            if self.idle.is_some() && next <= now {
+                return Poll::Ready(());
+            }
+            match &mut self.idle {
+                Some(idle) => idle.as_mut().reset(next),
+                idle => *idle = Some(Box::pin(sleep_until(next))),
+            }
+        }
+    }
+}
+
+impl Wire for SessionWire {
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Frame, CloseReason>> {
+        self.registered.session().poll_pump(cx);
+        if let Some(frame) = self.undelivered.pop_front() {
+            return Poll::Ready(Ok(frame));
+        }
+        match self.posted.poll_recv(cx) {
+            Poll::Ready(Some(frame)) => Poll::Ready(Ok(frame)),
+            // The client has ended the session.
+            Poll::Ready(None) => Poll::Ready(Err(CloseReason::PeerClosed)),
+            Poll::Pending => self.poll_idle(cx).map(|()| Err(CloseReason::Idle)),
+        }
+    }
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // A stream that is not read holds up nothing: see `start_send`.
+        Poll::Ready(Ok(()))
+    }
+
+    fn start_send(&mut self, message: Message) -> io::Result<()> {
+        let queue = self.registered.session().sort(&message);
+        let room = queue.map_or(Err(queue::Closed), |queue| queue.try_reserve(message.len()));
+        match (room, &message) {
+            (Ok(Some(room)), _) => {
+                let _ = room.send(message);
+            }
+            (_, Message::Request(request)) => {
+                let error = Error::new(ErrorKind::Limit, "the client does not read its stream");
+                self.undelivered.push_back(Frame::Undelivered(request.id(), error));
+            }
+            // A client that does not read its stream misses what is not kept for it, and nobody waits for that.
+            _ => tracing::debug!(kind = message.kind(), "a message finds no room in its stream"),
+        }
+        Ok(())
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.registered.session().poll_pump(cx);
+        if !self.undelivered.is_empty() {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        self.registered.end();
+        self.general = None;
+        Poll::Ready(())
+    }
+}
+
+impl fmt::Debug for SessionWire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionWire").field("session", &self.registered.session().id).finish_non_exhaustive()
+    }
+}
+
+/// Where all requests arrive that have no session.
+#[derive(Debug)]
+pub(super) struct SessionlessWire {
+    pub(super) posted: queue::Receiver<Frame>,
+}
+
+impl Wire for SessionlessWire {
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Frame, CloseReason>> {
+        self.posted.poll_recv(cx).map(|frame| frame.ok_or(CloseReason::ClosedHere))
+    }
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn start_send(&mut self, message: Message) -> io::Result<()> {
+        tracing::debug!(kind = message.kind(), "nobody in particular is there to be told");
+        Ok(())
+    }
+
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        self.posted.close();
+        Poll::Ready(())
+    }
+}
