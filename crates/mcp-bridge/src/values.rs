@@ -22,6 +22,11 @@ pub(crate) fn bytes(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|bytes| *bytes > 0).ok_or_else(|| "not a positive number of bytes".into())
 }
 
+/// Zero is none.
+pub(crate) fn bytes_or_none(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| "not a number of bytes".into())
+}
+
 pub(crate) fn variable(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() && !text.contains('\0') => Ok((name.into(), value.into())),

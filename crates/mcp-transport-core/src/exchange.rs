@@ -193,6 +193,24 @@ impl Responder {
         permit.send(notification.into()).map_err(|_| self.session.closed_error())
     }
 
+    /// Sends a notification that belongs to this request if there is room now, and gives it back if not: for proxies,
+    /// which hold up nobody for one slow reader.
+    ///
+    /// # Errors
+    ///
+    /// As [`Responder::notify`].
+    pub fn try_notify(&self, notification: Notification) -> Result<Option<Notification>, Error> {
+        self.check_wanted()?;
+        self.session.admit_outgoing(notification.len())?;
+        match self.way.queue().try_reserve(notification.len()) {
+            Ok(Some(room)) => {
+                room.send(notification.into()).map(|()| None).map_err(|_| self.session.closed_error())
+            }
+            Ok(None) => Ok(Some(notification)),
+            Err(queue::Closed) => Err(self.session.closed_error()),
+        }
+    }
+
     fn check_wanted(&self) -> Result<(), Error> {
         if !self.is_cancelled() {
             return Ok(());
@@ -215,6 +233,11 @@ impl Responder {
     /// Whether the peer has given up: it cancelled, or the connection has ended.
     pub fn is_cancelled(&self) -> bool {
         self.session.flights().is_given_up(self.flight)
+    }
+
+    /// Ready when the peer has given up. One waiter at a time is woken.
+    pub fn poll_cancelled(&self, cx: &mut std::task::Context<'_>) -> std::task::Poll<()> {
+        self.session.poll_given_up(self.flight, cx)
     }
 
     /// Waits until the peer gives up. One waiter at a time is woken.

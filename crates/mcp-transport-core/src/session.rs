@@ -409,7 +409,7 @@ impl Session {
         poll_fn(|cx| self.poll_given_up(flight, cx)).await;
     }
 
-    fn poll_given_up(&self, flight: Flight, cx: &mut TaskContext<'_>) -> Poll<()> {
+    pub(crate) fn poll_given_up(&self, flight: Flight, cx: &mut TaskContext<'_>) -> Poll<()> {
         let (polled, _former) = { lock(&self.flights).poll_given_up(flight, cx) };
         polled
     }

@@ -126,6 +126,7 @@
 //! |---|---|---|
 //! | `stdio` | yes | the module `stdio`, and its client and server at the root |
 //! | `sse` | | the modules `sse` and `http`, and HTTP+SSE's client and server at the root |
+//! | `streamable-http` | | the modules `streamable_http` and `http`, and Streamable HTTP's server and client at the root |
 //! | `full` | | all of them |
 //!
 //! # Limits and cancel safety
@@ -133,13 +134,15 @@
 //! [`Limits`] has every bound, with its default and its reason. Receiving loses nothing when its future is dropped;
 //! sending is reserve, then commit; each async function says so for itself. See [`core`].
 
-#[cfg(feature = "sse")]
+#[cfg(any(feature = "sse", feature = "streamable-http"))]
 pub use mcp_http as http;
 pub use mcp_jsonrpc as jsonrpc;
 #[cfg(feature = "sse")]
 pub use mcp_sse as sse;
 #[cfg(feature = "stdio")]
 pub use mcp_stdio as stdio;
+#[cfg(feature = "streamable-http")]
+pub use mcp_streamable_http as streamable_http;
 pub use mcp_transport_core as core;
 
 pub use mcp_jsonrpc::{
@@ -149,6 +152,8 @@ pub use mcp_jsonrpc::{
 pub use mcp_sse::{SseClient, SseListener, SseOptions, SseServer};
 #[cfg(all(unix, feature = "stdio"))]
 pub use mcp_stdio::{CommandSpec, StderrMode, StdioClient, StdioListener, own};
+#[cfg(feature = "streamable-http")]
+pub use mcp_streamable_http::{StreamableListener, StreamableOptions, StreamableServer};
 pub use mcp_transport_core::{
     CallOptions, Caller, CloseReason, Connection, Context, Control, Endpoint, Era, Error, ErrorKind,
     Exchange, Incoming, Limits, Listener, Options, Receiver, Responder, Revision, Sender, Transport, serve,

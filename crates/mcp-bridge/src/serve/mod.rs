@@ -1,7 +1,8 @@
-//! `serve`: a stdio server for clients of HTTP+SSE.
+//! `serve`: a stdio server for clients of HTTP, of every revision.
 //!
 //! ```text
 //! run ── listen: where, for whom ──▶ Router ── /sse, /message ──▶ session ── one child each, or the demo
+//!   │                                      └── /mcp ──▶ session, or sessionless ── one child for all
 //!   └── signals ──▶ drain           └── /healthz, /readyz (health)
 //! ```
 
@@ -9,14 +10,18 @@ mod child_log;
 mod health;
 mod listen;
 mod session;
+mod sessionless;
+mod share;
 #[cfg(test)]
 mod tests;
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_transport::http::{Router, Server, ServerControl, ServerOptions};
-use mcp_transport::{Error, Limits, SseOptions, SseServer};
+use mcp_transport::streamable_http::{Answers, Legacy, MemoryEventStore, Sorting};
+use mcp_transport::{Error, Limits, SseOptions, SseServer, StreamableOptions, StreamableServer};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
@@ -32,10 +37,11 @@ const DEFAULT_LOG: &str = "warn,mcp_bridge=info";
 /// What a drain may take beyond its grace: the steps of a child's ladder, and the last answers on their way.
 const AFTER_GRACE: Duration = Duration::from_secs(5);
 
-/// Makes a stdio server reachable over HTTP+SSE
+/// Makes a stdio server reachable over Streamable HTTP and HTTP+SSE
 ///
-/// Each session has a child of its own, started when the session's stream opens and ended with it. Nothing that comes
-/// over HTTP has a part in what is started.
+/// Each session has a child of its own, started when the session opens and ended with it. Requests of 2026-07-28 have
+/// no session and share one more child, if the server speaks that revision. Nothing that comes over HTTP has a part in
+/// what is started.
 #[derive(Debug, clap::Args)]
 #[command(
     override_usage = "\
@@ -43,6 +49,7 @@ mcp-bridge serve [OPTIONS] -- COMMAND [ARGS]...
        mcp-bridge serve [OPTIONS] --demo",
     after_help = "\
 Paths, behind --path-prefix:
+  /mcp      Streamable HTTP, every revision: POST, GET, DELETE
   /sse      GET: opens a session, an event stream
   /message  POST: a message into a session
   /healthz  GET: 200 while the program runs
@@ -84,6 +91,15 @@ pub(crate) struct Args {
     /// How long a new session may stay without a message
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = values::seconds)]
     session_timeout: Duration,
+    /// Serve Streamable HTTP without sessions: all clients share one child, and nobody can be asked back
+    #[arg(long)]
+    stateless: bool,
+    /// Answer on Streamable HTTP in JSON only, never with an event stream
+    #[arg(long)]
+    json_response: bool,
+    /// Bytes of events that are kept for clients that come back, all sessions together; 0 keeps none
+    #[arg(long, value_name = "BYTES", default_value = "67108864", value_parser = values::bytes_or_none)]
+    event_store_bytes: usize,
     /// How long accepted requests may take when the program is to end; then they are answered with an error
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = values::seconds)]
     shutdown_grace: Duration,
@@ -104,17 +120,45 @@ impl Args {
         options
     }
 
+    fn streamable(&self) -> StreamableOptions {
+        let mut options = StreamableOptions::default();
+        let limits = options
+            .limits
+            .with_max_message(self.max_message)
+            .with_drain(self.shutdown_grace.saturating_add(AFTER_GRACE));
+        options.limits = limits;
+        options.sessionless_limits = limits.with_max_in_flight(options.sessionless_limits.max_in_flight);
+        options.max_sessions = self.max_sessions as usize;
+        options.first_message = self.session_timeout;
+        options.keep_alive = self.keep_alive;
+        // A bridge does not know what belongs to what.
+        options.sorting = Sorting::Guess;
+        if self.stateless {
+            options.legacy = Legacy::Stateless;
+        }
+        if self.json_response {
+            options.answers = Answers::Json;
+        }
+        options.store = match self.event_store_bytes {
+            0 => None,
+            bytes => Some(Arc::new(MemoryEventStore::with_total(bytes))),
+        };
+        options
+    }
+
     /// Every route that there is.
     fn router(
         &self,
         port: u16,
         prefix: &str,
         sse: &SseServer,
+        streamable: &StreamableServer,
         control: &ServerControl,
     ) -> Result<Router, String> {
         let max_body = self.max_body.min(self.max_message);
-        // The other one takes no body.
-        let routes = sse.routes().map(|route| route.max_body(max_body)).into_iter();
+        // Those without a body take none.
+        let routes = sse.routes().into_iter().chain(streamable.routes());
+        let routes = routes.map(|route| route.max_body(max_body));
         let settings = self.listen.router(port)?.prefix(prefix);
         Ok(Router::new(settings, routes.chain(health::routes(control))))
     }
@@ -150,6 +194,7 @@ async fn serve(args: Args, report: &Report) -> Result<Exit, String> {
     let mut signals = Signals::new().map_err(|error| format!("signals cannot be handled: {error}"))?;
     args.listen.check()?;
     let (sse, opened) = SseServer::new(args.sse());
+    let (streamable, also_opened) = StreamableServer::new(args.streamable());
     let prefix = args.listen.prefix()?;
     let options = ServerOptions::default()
         .with_drain(args.shutdown_grace.saturating_add(AFTER_GRACE))
@@ -160,7 +205,7 @@ async fn serve(args: Args, report: &Report) -> Result<Exit, String> {
     let address = server.local_addr();
     let control = server.control();
 
-    let router = args.router(address.port(), &prefix, &sse, &control)?;
+    let router = args.router(address.port(), &prefix, &sse, &streamable, &control)?;
 
     let limits = Limits::default().with_max_message(args.max_message);
     let backend =
@@ -176,17 +221,20 @@ async fn serve(args: Args, report: &Report) -> Result<Exit, String> {
     let (done, all_done) = oneshot::channel();
     server.on_drain(move || {
         sse.shutdown();
+        streamable.shutdown();
         Box::pin(async {
             // An error is as good: it means that nobody is left.
             let _ = all_done.await;
         })
     });
     let urls: Vec<String> =
-        args.listen.names(address).iter().map(|name| format!("http://{name}{prefix}/sse")).collect();
-    report.say(&format!("mcp-bridge: listening on {}", urls.join(" ")));
+        args.listen.names(address).iter().map(|name| format!("http://{name}{prefix}")).collect();
+    let paths = |url: &String| format!("{url}/mcp and {url}/sse");
+    let shown: Vec<String> = urls.iter().map(paths).collect();
+    report.say(&format!("mcp-bridge: listening on {}", shown.join(", ")));
     let mut serving = pin!(async {
         let accepting = tokio::spawn(async {
-            sessions.accept(opened).await;
+            sessions.accept(vec![Box::new(opened), Box::new(also_opened)]).await;
             let _ = done.send(());
         });
         let drained = server.serve(router).await;

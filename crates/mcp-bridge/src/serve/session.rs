@@ -10,8 +10,8 @@ use std::time::Duration;
 use mcp_transport::core::relay;
 use mcp_transport::http::ServerControl;
 use mcp_transport::{
-    CloseReason, Connection, Control, ErrorObject, Incoming, Limits, Listener, Options, SseListener,
-    StderrMode, StdioClient, serve,
+    CloseReason, Connection, Control, ErrorObject, Incoming, Limits, Listener, Options, StderrMode,
+    StdioClient, serve,
 };
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -19,6 +19,7 @@ use tokio::time::sleep;
 use tracing::Instrument;
 
 use super::child_log::ChildLog;
+use super::sessionless;
 use crate::demo;
 use crate::launch::Launch;
 use crate::race::{First, race_mut};
@@ -53,7 +54,7 @@ pub(super) struct Sessions {
 
 impl Sessions {
     /// Runs sessions until there are no more and the last child is gone.
-    pub(super) async fn accept(self, mut opened: SseListener) {
+    pub(super) async fn accept(self, mut listeners: Vec<Box<dyn Listener>>) {
         let places = Arc::new(Semaphore::new(self.children));
         let mut running = JoinSet::new();
         for number in 1_u64.. {
@@ -61,7 +62,25 @@ impl Sessions {
                 while let Poll::Ready(Some(ended)) = running.poll_join_next(cx) {
                     report(ended);
                 }
-                opened.poll_accept(cx)
+                // Each in its turn, and none again that has ended.
+                let mut next = None;
+                listeners.retain_mut(|listener| {
+                    if next.is_some() {
+                        return true;
+                    }
+                    match listener.poll_accept(cx) {
+                        Poll::Ready(None) => return false,
+                        Poll::Ready(session) => next = session,
+                        Poll::Pending => {}
+                    }
+                    true
+                });
+                let turn = 1.min(listeners.len());
+                listeners.rotate_left(turn);
+                match next {
+                    None if !listeners.is_empty() => Poll::Pending,
+                    next => Poll::Ready(next),
+                }
             });
             let session = match accepted.await {
                 None => break,
@@ -71,6 +90,12 @@ impl Sessions {
                     continue;
                 }
             };
+            if session.control().context().session.is_none() {
+                let span = tracing::info_span!("sessionless");
+                let run = sessionless::run(session, self.backend.clone(), env!("CARGO_PKG_VERSION"));
+                running.spawn(run.instrument(span));
+                continue;
+            }
             let peer = session.control().context().peer.map(tracing::field::display);
             let span = tracing::info_span!("session", number);
             span.in_scope(|| tracing::info!(peer, "opened"));
@@ -151,7 +176,7 @@ impl Session {
 }
 
 /// Starts a child. Its stderr goes into the log.
-fn start(launch: &Launch, limits: Limits) -> Result<Connection, String> {
+pub(super) fn start(launch: &Launch, limits: Limits) -> Result<Connection, String> {
     let log = ChildLog::new();
     let spec = launch.spec()?.stderr(StderrMode::Lines(Arc::new(move |line: &str| log.line(line))));
     let client = StdioClient::new(spec).with_options(Options::new("stdio").with_limits(limits));

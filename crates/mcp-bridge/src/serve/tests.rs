@@ -6,7 +6,7 @@ use clap::Parser;
 use http::header::{ALLOW, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request};
 use mcp_transport::http::{Reply, ReplyBody, Route, Router, Server, ServerOptions};
-use mcp_transport::{Listener, SseServer};
+use mcp_transport::{Listener, SseServer, StreamableServer};
 
 use super::Args;
 
@@ -120,6 +120,9 @@ fn served(method: &str, path: &str, is_draining: bool) -> u16 {
         ("GET", "/a/b/sse" | "/a/b/healthz") => 200,
         // It does not say what it is.
         ("POST", "/a/b/message") => 415,
+        ("POST", "/a/b/mcp") => 415,
+        // They name no session.
+        ("GET" | "DELETE", "/a/b/mcp") => 400,
         ("GET", "/a/b/readyz") if is_draining => 503,
         ("GET", "/a/b/readyz") => 200,
         _ => panic!("{method} {path} is new: say here what it answers"),
@@ -132,7 +135,8 @@ async fn every_head_with_every_route() {
     let server = Server::bind(([127, 0, 0, 1], 0).into(), ServerOptions::default()).await.unwrap();
     let control = server.control();
     let (sse, mut sessions) = SseServer::new(args.sse());
-    let router = args.router(PORT, &args.listen.prefix().unwrap(), &sse, &control).unwrap();
+    let (streamable, _connections) = StreamableServer::new(args.streamable());
+    let router = args.router(PORT, &args.listen.prefix().unwrap(), &sse, &streamable, &control).unwrap();
     let routes = router.routes();
     let mut paths: Vec<String> = routes.iter().map(|route| format!("/a/b{}", route.path())).collect();
     paths.extend(routes.iter().map(|route| route.path().to_owned()));

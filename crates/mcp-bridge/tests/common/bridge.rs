@@ -47,7 +47,8 @@ impl Bridge {
         });
         let mut this = Self { pid: child.id(), child: Some(child), url: String::new(), said };
         let line = this.line("listening on ");
-        let url = line.rsplit("listening on ").next().unwrap().trim_end_matches("\"}");
+        let url = line.rsplit("listening on ").next().unwrap().split("/mcp and ").nth(1).unwrap();
+        let url = url.trim_end_matches("\"}");
         this.url = url.to_owned();
         this
     }

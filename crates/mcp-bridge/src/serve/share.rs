@@ -1,0 +1,276 @@
+//! One child for requests that have no session: many clients, each request on its own.
+//!
+//! ```text
+//! exchange ─▶ id and progress token of its own ─▶ child
+//!          ◀─ its answer, its progress, what it subscribed to ◀─┘
+//! ```
+//!
+//! Two clients may use the same id, so each request gets another on its way to the child, and what comes back gets the
+//! former one again. Every other byte stays. What cannot be told whose it is goes to nobody.
+
+use std::collections::{HashMap, VecDeque};
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+
+use mcp_transport::core::Responder;
+use mcp_transport::core::queue::Receiver;
+use mcp_transport::jsonrpc::{Object, ScanLimits};
+use mcp_transport::{
+    Connection, ErrorCode, ErrorObject, Exchange, Id, Incoming, Message, Notification, Request, Response,
+    Sender,
+};
+
+const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
+const LOG_LEVEL: &str = "io.modelcontextprotocol/logLevel";
+
+/// A child and what it was asked.
+pub(super) struct Share {
+    child: Connection,
+    sender: Sender,
+    asked: HashMap<u64, Asked>,
+    /// The number of the newest request.
+    last: u64,
+    /// What finds no room; until it does, nothing more is asked.
+    held: VecDeque<Message>,
+}
+
+/// A request that the child has not answered.
+struct Asked {
+    responder: Responder,
+    /// Its own progress token, which the child does not see.
+    token: Option<Id>,
+    /// Whether it asked for log messages.
+    logs: bool,
+}
+
+/// Why sharing ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// The child is gone.
+    Child,
+    /// There are no more requests.
+    Front,
+}
+
+impl Share {
+    /// For a child that was asked `last` requests so far, and has answered them.
+    pub(super) fn new(child: Connection, last: u64) -> Self {
+        Self { sender: child.sender(), child, asked: HashMap::new(), last, held: VecDeque::new() }
+    }
+
+    /// Passes on requests until either side ends; `own` answers those that are not the child's to answer, and gives back
+    /// the others.
+    pub(super) async fn run(
+        mut self,
+        first: Exchange,
+        exchanges: &mut Receiver<Exchange>,
+        own: impl Fn(Exchange) -> Option<Exchange>,
+    ) -> Ended {
+        own(first).into_iter().for_each(|first| self.ask(first));
+        let ended = poll_fn(|cx| self.poll(exchanges, &own, cx)).await;
+        let reason = self.child.control().close_reason();
+        let reason = reason.map_or("closed", |reason| reason.wire_reason());
+        for (_, asked) in self.asked.drain() {
+            asked.responder.fail(&ErrorObject::with_reason("the server has ended", reason));
+        }
+        if ended == Ended::Front {
+            self.child.finish().await;
+        }
+        ended
+    }
+
+    fn poll(
+        &mut self,
+        exchanges: &mut Receiver<Exchange>,
+        own: &impl Fn(Exchange) -> Option<Exchange>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Ended> {
+        loop {
+            let mut moved = false;
+            match self.child.poll_next(cx) {
+                Poll::Ready(Some(incoming)) => {
+                    self.take(incoming);
+                    moved = true;
+                }
+                Poll::Ready(None) => return Poll::Ready(Ended::Child),
+                Poll::Pending => {}
+            }
+            self.cancel(cx);
+            moved |= self.retry();
+            if self.held.is_empty() {
+                match exchanges.poll_recv(cx) {
+                    Poll::Ready(Some(exchange)) => {
+                        own(exchange).into_iter().for_each(|exchange| self.ask(exchange));
+                        moved = true;
+                    }
+                    Poll::Ready(None) if self.asked.is_empty() => return Poll::Ready(Ended::Front),
+                    Poll::Ready(None) | Poll::Pending => {}
+                }
+            }
+            if !moved {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Tells the child what nobody waits for any more.
+    fn cancel(&mut self, cx: &mut Context<'_>) {
+        let given_up: Vec<u64> = self
+            .asked
+            .iter()
+            .filter(|(_, asked)| asked.responder.poll_cancelled(cx).is_ready())
+            .map(|(number, _)| *number)
+            .collect();
+        for number in given_up {
+            self.asked.remove(&number);
+            let params = serde_json::json!({ "requestId": number });
+            if let Ok(cancel) = Notification::with_params("notifications/cancelled", &params) {
+                // At most one for each request, and requests are bounded.
+                self.held.push_back(cancel.into());
+            }
+        }
+    }
+
+    /// Hands over what is held, as far as there is room; whether any of it went.
+    fn retry(&mut self) -> bool {
+        let mut moved = false;
+        while let Some(message) = self.held.pop_front() {
+            match self.sender.try_send(message) {
+                Ok(None) => moved = true,
+                Ok(Some(message)) => {
+                    self.held.push_front(message);
+                    break;
+                }
+                Err(error) if error.is_closed() => break,
+                Err(error) => tracing::debug!(%error, "a message cannot be passed on"),
+            }
+        }
+        moved
+    }
+
+    fn ask(&mut self, exchange: Exchange) {
+        let (request, _, responder) = exchange.into_parts();
+        self.last += 1;
+        let number = self.last;
+        let meta = meta(request.params_raw());
+        let token = meta.and_then(|meta| meta.get("progressToken"));
+        let logs = meta.is_some_and(|meta| meta.get(LOG_LEVEL).is_some());
+        let own = token.and_then(Id::from_json);
+        let renamed = match token {
+            Some(token) if own.is_some() => {
+                replaced(request.as_bytes(), token, number.to_string().as_bytes())
+            }
+            _ => Some(request.clone().into()),
+        };
+        let Some(Message::Request(renamed)) = renamed else {
+            let error = ErrorObject::new(ErrorCode::INTERNAL_ERROR, "the request cannot be passed on");
+            return responder.fail(&error);
+        };
+        let numbered: Request = renamed.with_id(&Id::from(number));
+        let len = numbered.len();
+        self.asked.insert(number, Asked { responder, token: own, logs });
+        match self.sender.try_send(numbered) {
+            Ok(None) => {}
+            Ok(Some(message)) => self.held.push_back(message),
+            Err(error) => {
+                tracing::debug!(%error, len, "a request cannot be passed on");
+                if !error.is_closed()
+                    && let Some(asked) = self.asked.remove(&number)
+                {
+                    asked
+                        .responder
+                        .fail(&ErrorObject::with_reason("the request is too large to pass on", "too_large"));
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, incoming: Incoming) {
+        match incoming {
+            Incoming::Response(response, _) => self.answer(response),
+            Incoming::Notification(notification, _) => self.tell(notification),
+            Incoming::Request(exchange) if exchange.request().method() == "ping" => {
+                exchange.finish(&serde_json::json!({}));
+            }
+            // MCP 2026-07-28, basic: servers do not initiate requests; and before that nobody in particular is here.
+            Incoming::Request(exchange) => {
+                exchange.fail(&ErrorObject::new(ErrorCode::METHOD_NOT_FOUND, "nobody here can be asked"));
+            }
+            Incoming::Malformed(malformed, _) => {
+                if let Some(asked) = number(malformed.id()).and_then(|number| self.asked.remove(&number)) {
+                    asked
+                        .responder
+                        .fail(&ErrorObject::with_reason("the answer cannot be used", "unanswered"));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn answer(&mut self, response: Response) {
+        match number(response.id().as_ref()).and_then(|number| self.asked.remove(&number)) {
+            Some(asked) => asked.responder.respond(response),
+            None => tracing::debug!(?response, "an answer that nobody waits for"),
+        }
+    }
+
+    fn tell(&self, notification: Notification) {
+        let params = notification.params_raw();
+        let found = match &*notification.method() {
+            "notifications/progress" => {
+                let token = params.and_then(Object::new).and_then(|params| params.get("progressToken"));
+                self.owner(token)
+                    .and_then(|(asked, token)| Some((asked, Some((token, asked.token.clone()?)))))
+            }
+            "notifications/message" => self.only(|asked| asked.logs).map(|asked| (asked, None)),
+            _ => {
+                let subscription = meta(params).and_then(|meta| meta.get(SUBSCRIPTION));
+                match self.owner(subscription) {
+                    Some((asked, text)) => Some((asked, Some((text, asked.responder.id().clone())))),
+                    None => self.only(|_| true).map(|asked| (asked, None)),
+                }
+            }
+        };
+        let Some((asked, rename)) = found else {
+            return tracing::debug!(?notification, "a notification that cannot be told whose it is");
+        };
+        let told = match rename {
+            Some((text, own)) => replaced(notification.as_bytes(), text, own.as_json()),
+            None => Some(notification.clone().into()),
+        };
+        let Some(Message::Notification(told)) = told else { return };
+        // A client that does not read misses what is not its answer, and nobody waits for it.
+        if let Ok(Some(told)) = asked.responder.try_notify(told) {
+            tracing::debug!(?told, "a client does not read");
+        }
+    }
+
+    /// Whose number a text is, and the text.
+    fn owner<'a>(&self, text: Option<&'a [u8]>) -> Option<(&Asked, &'a [u8])> {
+        let text = text?;
+        Some((self.asked.get(&number(Id::from_json(text).as_ref())?)?, text))
+    }
+
+    /// The only one of a kind.
+    fn only(&self, is: impl Fn(&Asked) -> bool) -> Option<&Asked> {
+        let mut some = self.asked.values().filter(|asked| is(asked));
+        some.next().filter(|_| some.next().is_none())
+    }
+}
+
+fn number(id: Option<&Id>) -> Option<u64> {
+    u64::try_from(id?.as_i64()?).ok()
+}
+
+fn meta(params: Option<&[u8]>) -> Option<Object<'_>> {
+    Object::new(Object::new(params?)?.get("_meta")?)
+}
+
+/// The same message with other text in place of a part of it.
+fn replaced(message: &[u8], part: &[u8], text: &[u8]) -> Option<Message> {
+    // `part` is a piece of `message`, so the distance between their starts is where it stands.
+    let at = (part.as_ptr() as usize).checked_sub(message.as_ptr() as usize)?;
+    let (before, rest) = message.split_at_checked(at)?;
+    let after = rest.get(part.len()..)?;
+    Message::parse([before, text, after].concat(), &ScanLimits::default()).ok()
+}
