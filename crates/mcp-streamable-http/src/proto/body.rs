@@ -71,7 +71,7 @@ pub(super) fn elements(array: &[u8]) -> Vec<&[u8]> {
         }
     }
     let last = inside.get(start..).unwrap_or_default();
-    if !elements.is_empty() || !last.trim_ascii().is_empty() {
+    if !last.trim_ascii().is_empty() {
         elements.push(last);
     }
     elements
