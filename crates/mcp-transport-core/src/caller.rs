@@ -277,7 +277,7 @@ impl Drop for Call<'_> {
 }
 
 /// The progress token that params carry.
-fn own_token(params: &[u8]) -> Option<Id> {
+pub(crate) fn own_token(params: &[u8]) -> Option<Id> {
     Id::from_json(Object::new(Object::new(params)?.get("_meta")?)?.get("progressToken")?)
 }
 

@@ -249,6 +249,14 @@ impl Responder {
         self.session.given_up(self.flight).await;
     }
 
+    /// Its own way back, if it has one.
+    pub(crate) fn own_way(&self) -> Option<&queue::Sender<Message>> {
+        match &self.way {
+            Way::Session(_) => None,
+            Way::Own(outlet) => Some(outlet.queue()),
+        }
+    }
+
     /// The id of the request.
     pub fn id(&self) -> &Id {
         &self.id

@@ -161,3 +161,49 @@ async fn an_outlet_answers_by_itself() {
     assert!(stream.recv().await.is_some());
     assert!(stream.recv().await.is_none());
 }
+
+fn asks(id: u64, token: &str, outlet: Outlet) -> Frame {
+    let params = serde_json::json!({ "_meta": { "progressToken": token } });
+    let request = Request::with_params(id, "x", &params).unwrap();
+    Frame::Request(request, Arc::new(Context::new("test")), outlet)
+}
+
+fn text(message: Message) -> String {
+    String::from_utf8(message.into_line().to_vec()).unwrap()
+}
+
+/// What goes beside an answer has to go its way, or the answer overtakes it and ends the stream.
+#[tokio::test]
+async fn a_relay_sorts_what_belongs_to_requests() {
+    let ((one, mut first), (two, mut second)) = (stream(), stream());
+    let front = given([asks(1, "a", one), asks(2, "b", two)], Options::default());
+    let (back, far) = Connection::pair(Options::default(), Options::default());
+    tokio::spawn(mcp_transport_core::relay(front, back));
+    let mut far = far.spawn();
+    let mut exchanges = Vec::new();
+    while exchanges.len() < 2 {
+        let Some(Incoming::Request(exchange)) = far.receiver.recv().await else { panic!() };
+        exchanges.push(exchange);
+    }
+    for token in ["b", "a", "b"] {
+        let params = serde_json::json!({ "progressToken": token, "progress": 1 });
+        far.sender.send(Notification::with_params("notifications/progress", &params).unwrap()).await.unwrap();
+    }
+    let b = exchanges.pop().unwrap();
+    b.finish("b");
+    // Now there is one left, to which everything else belongs.
+    far.sender.send(Notification::new("note")).await.unwrap();
+    let caller = mcp_transport_core::Caller::new(&far.sender);
+    let asking = tokio::spawn(async move { caller.request("roots/list", &()).await });
+    assert!(text(second.recv().await.unwrap()).contains(r#""progressToken":"b""#));
+    assert!(text(second.recv().await.unwrap()).contains(r#""progressToken":"b""#));
+    assert!(text(second.recv().await.unwrap()).contains(r#""result":"b""#));
+    assert!(second.recv().await.is_none());
+    assert!(text(first.recv().await.unwrap()).contains(r#""progressToken":"a""#));
+    assert!(text(first.recv().await.unwrap()).contains("note"));
+    assert!(text(first.recv().await.unwrap()).contains("roots/list"));
+    exchanges.pop().unwrap().finish("a");
+    assert!(text(first.recv().await.unwrap()).contains(r#""result":"a""#));
+    assert!(first.recv().await.is_none());
+    asking.abort();
+}
