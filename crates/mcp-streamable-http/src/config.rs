@@ -49,8 +49,6 @@ pub struct StreamableOptions {
     /// Who knows which parameters of which tool are mirrored in headers (2026-07-28). Default nobody: then `Mcp-Param-*`
     /// headers are not looked at.
     pub tools: Option<Arc<dyn ToolParameters>>,
-    /// Where a message goes that is sent in a session and belongs to no exchange. Default [`Sorting::Unrelated`].
-    pub sorting: Sorting,
 }
 
 /// What is done for revisions up to 2025-11-25.
@@ -73,19 +71,9 @@ pub enum Answers {
     Auto,
     /// JSON always: what a handler says before its answer goes to the session's own stream, or nowhere.
     Json,
-    /// An event stream always, which can be resumed from its first byte.
+    /// An event stream always, which can be resumed from its first byte where there are sessions. Only an error of
+    /// 2026-07-28 that has an HTTP status of its own is answered with that, if it comes first.
     Stream,
-}
-
-/// Where a message goes that is sent in a session and belongs to no exchange.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Sorting {
-    /// To the stream that the client opens with GET.
-    Unrelated,
-    /// Where it most probably belongs, for proxies, which do not know: progress to the request with its token, the rest
-    /// to the one request in flight, or, with none or several, to the stream that the client opens with GET.
-    Guess,
 }
 
 impl Default for StreamableOptions {
@@ -108,7 +96,6 @@ impl Default for StreamableOptions {
             keep_finished: Duration::from_secs(5 * 60),
             retry: None,
             tools: None,
-            sorting: Sorting::Unrelated,
         }
     }
 }

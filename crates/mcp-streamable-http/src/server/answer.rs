@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use mcp_http::{Reply, event_stream_reply, json_reply};
-use mcp_jsonrpc::{Batch, ErrorObject, Message, Outcome};
+use mcp_jsonrpc::{Batch, ErrorObject, Message, Outcome, Response};
 use tokio::time::{Sleep, sleep};
 
 use super::body::{Event, EventBody, Events};
@@ -22,6 +22,8 @@ pub(super) struct Plan {
     pub(super) keep_alive: Duration,
     /// The status of an answer that is an error.
     pub(super) status: fn(&ErrorObject) -> StatusCode,
+    /// Whether a stream waits for the first message too, because that may be an error with a status of its own.
+    pub(super) waits: bool,
 }
 
 /// What comes first.
@@ -47,7 +49,7 @@ pub(super) async fn answer<E: Events>(mut events: E, plan: &Plan) -> Reply {
         if let Poll::Ready(event) = events.poll_event(cx) {
             return Poll::Ready(event.map_or(First::End, First::Event));
         }
-        if plan.form == Answers::Stream {
+        if plan.form == Answers::Stream && !plan.waits {
             return Poll::Ready(First::Silence);
         }
         let silence = silence.get_or_insert_with(|| Box::pin(sleep(plan.wait)));
@@ -60,7 +62,7 @@ pub(super) async fn answer<E: Events>(mut events: E, plan: &Plan) -> Reply {
     .await;
     match first {
         First::Event(Event { message: Message::Response(response), .. })
-            if plan.single && plan.form == Answers::Auto =>
+            if plan.single && (plan.form == Answers::Auto || status(&response, plan) != StatusCode::OK) =>
         {
             whole(response.into(), plan)
         }
@@ -95,11 +97,15 @@ async fn in_json<E: Events>(mut events: E, plan: &Plan) -> Reply {
 
 fn whole(message: Message, plan: &Plan) -> Reply {
     let status = match &message {
-        Message::Response(response) => match response.outcome() {
-            Outcome::Error(error) => (plan.status)(&error),
-            Outcome::Result(_) => StatusCode::OK,
-        },
+        Message::Response(response) => status(response, plan),
         _ => StatusCode::OK,
     };
     json_reply(status, message.into_line())
+}
+
+fn status(response: &Response, plan: &Plan) -> StatusCode {
+    match response.outcome() {
+        Outcome::Error(error) => (plan.status)(&error),
+        Outcome::Result(_) => StatusCode::OK,
+    }
 }

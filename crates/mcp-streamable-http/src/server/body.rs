@@ -17,6 +17,8 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use crate::proto::EventPosition;
 
+/// Something has to be said at once: there are proxies that hold back the head until then.
+pub(super) const OPEN: &[u8] = b": open\n\n";
 /// A comment, which every client ignores.
 const KEEP_ALIVE: Bytes = Bytes::from_static(b": keep-alive\n\n");
 /// A timer's grain: comments that come faster would leave no turn to anybody else.
@@ -75,6 +77,9 @@ impl<E: Events> EventBody<E> {
         write_opening(&mut frames, &opening);
         if let Some(event) = first {
             write_event(&mut frames, event.position, event.message.into_line());
+        }
+        if frames.is_empty() {
+            frames.extend(OPEN);
         }
         Self::behind(events, frames, every)
     }

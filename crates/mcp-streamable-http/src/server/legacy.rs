@@ -8,21 +8,21 @@ use http::StatusCode;
 use http::header::{HeaderMap, HeaderValue};
 use mcp_http::proto::SessionId;
 use mcp_http::{Arrived, FrameBuffer, Payload, Refusal, Reply, detached, event_stream_reply, reply};
-use mcp_jsonrpc::{Batch, ErrorCode, ErrorObject, Id, Message, Object, Outcome, Request};
-use mcp_transport_core::{Connection, Era, Frame, Options, Revision, queue, response_stream};
+use mcp_jsonrpc::{Batch, ErrorCode, ErrorObject, Malformed, Message, Object, Outcome, Request};
+use mcp_transport_core::{Connection, Era, Frame, Options, Outlet, Revision, queue, response_stream};
 
 use super::answer::answer;
-use super::body::{Event, EventBody, Events, Opening, write_event, write_opening};
+use super::body::{Event, EventBody, Events, OPEN, Opening, write_event, write_opening};
 use super::session::{Attached, Session};
 use super::sessions::Full;
 use super::stream::Stream;
 use super::wire::SessionWire;
 use super::{
-    Legacy, Shared, TRANSPORT, accepted, context, json_error, message_of_its_own, method_not_allowed,
+    Legacy, MODERN, Shared, TRANSPORT, accepted, context, json_error, message_of_its_own, method_not_allowed,
     refused, unavailable,
 };
-use crate::proto::mirror::{LAST_EVENT_ID, MCP_SESSION_ID};
-use crate::proto::{EventPosition, era_of_headers, legacy_revision};
+use crate::proto::mirror::{LAST_EVENT_ID, MCP_PROTOCOL_VERSION, MCP_SESSION_ID};
+use crate::proto::{EventPosition, legacy_revision};
 
 /// Ends the response that a request of a session has at the moment, while the request goes on: the client comes back
 /// for what follows. It is among the extensions of the request's [`Context`](mcp_transport_core::Context).
@@ -60,6 +60,28 @@ impl fmt::Debug for StreamHandle {
 pub(super) fn revision(headers: &HeaderMap) -> Result<Option<Revision>, Refusal> {
     legacy_revision(headers)
         .map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, "MCP-Protocol-Version is not supported\n"))
+}
+
+/// The revision that a request of this era asks for, where the era is not served.
+pub(super) fn requested(arrived: &Arrived) -> Option<String> {
+    if let Some(value) = arrived.parts.headers.get(MCP_PROTOCOL_VERSION) {
+        return value.to_str().ok().map(str::to_owned);
+    }
+    match &arrived.payload {
+        Payload::Message(message) if is_initialize(message) => {
+            let Message::Request(request) = message else { return None };
+            let version = Object::new(request.params_raw()?)?.get("protocolVersion")?;
+            serde_json::from_slice(version).ok()
+        }
+        _ => None,
+    }
+}
+
+/// Whether a request is of a revision that has neither GET nor DELETE.
+fn names_modern(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(MCP_PROTOCOL_VERSION).iter();
+    let named = |value: &HeaderValue| MODERN.iter().any(|revision| value == revision.as_str());
+    values.next().is_some_and(named) && values.next().is_none()
 }
 
 /// The session that a request names.
@@ -182,8 +204,7 @@ impl Shared {
     ) -> (Attached, Frame) {
         let limits = &self.options.limits;
         let (outlet, source) = response_stream(limits.outbound_bytes, limits.outbound_count);
-        let tokens = token_of(&request).into_iter().collect();
-        let events = session.answer_to(source, outlet.queue().clone(), tokens, Some(request.id()));
+        let events = session.answer_to(source, Some(request.id()));
         let context = self.context(session, arrived, named, Some(&events));
         (events, Frame::Request(request, Arc::new(context), outlet))
     }
@@ -246,14 +267,25 @@ impl Shared {
         let messages: Vec<_> = batch.messages().collect();
         let limits = &self.options.limits;
         let (outlet, source) = response_stream(limits.outbound_bytes, limits.outbound_count);
-        let requests = messages.iter().filter_map(|message| match message {
-            Ok(Message::Request(request)) => Some(request),
-            _ => None,
-        });
-        let tokens = requests.clone().filter_map(token_of).collect();
-        let answers = requests.count() + messages.iter().filter(|message| message.is_err()).count();
-        let events = session.answer_to(source, outlet.queue().clone(), tokens, None);
+        let Some(answers) = answers(&messages) else { return Ok(no_batch(Payload::Batch(batch))) };
+        let events = session.answer_to(source, None);
         let context = Arc::new(self.context(session, arrived, named, Some(&events)));
+        let posted = self.post_batch(&session.posted, messages, &context, outlet).await;
+        posted.map_err(|full| gone_or(session, full))?;
+        if answers == 0 {
+            return Ok(accepted());
+        }
+        Ok(answer(events, &self.plan(false, |_| StatusCode::OK)).await)
+    }
+
+    /// Puts the messages of a batch into a queue, one by one, each request with the same way back.
+    pub(super) async fn post_batch(
+        &self,
+        queue: &queue::Sender<Frame>,
+        messages: Vec<Result<Message, Malformed>>,
+        context: &Arc<mcp_transport_core::Context>,
+        outlet: Outlet,
+    ) -> Result<(), Refusal> {
         for message in messages {
             let (len, frame) = match batched(message) {
                 Ok(Message::Request(request)) => {
@@ -265,13 +297,9 @@ impl Shared {
                     continue;
                 }
             };
-            self.deliver(&session.posted, len, frame).await.map_err(|full| gone_or(session, full))?;
+            self.deliver(queue, len, frame).await?;
         }
-        drop(outlet);
-        if answers == 0 {
-            return Ok(accepted());
-        }
-        Ok(answer(events, &self.plan(false, |_| StatusCode::OK)).await)
+        Ok(())
     }
 
     pub(super) async fn get(&self, arrived: Arrived) -> Result<Reply, Refusal> {
@@ -286,8 +314,7 @@ impl Shared {
         let opening = if from.is_none() { events.opening(replay.before) } else { Opening::default() };
         write_opening(&mut frames, &opening);
         if frames.is_empty() && replay.events.is_empty() {
-            // Something has to be said at once: there are proxies that hold back the head until then.
-            frames.extend(b": open\n\n");
+            frames.extend(OPEN);
         }
         for (position, line) in replay.events {
             write_event(&mut frames, Some(position), line);
@@ -305,9 +332,10 @@ impl Shared {
     /// The session that a GET or a DELETE is about.
     fn named_session(&self, arrived: &Arrived) -> Result<Arc<Session>, Refusal> {
         let headers = &arrived.parts.headers;
-        if self.options.legacy != Legacy::Sessions || era_of_headers(headers) == Era::Modern {
+        if self.options.legacy != Legacy::Sessions || self.options.modern && names_modern(headers) {
             return Err(method_not_allowed());
         }
+        // Also what is no revision at all: without a body there is nothing else to tell the era by.
         revision(headers)?;
         let missing = || Refusal::new(StatusCode::BAD_REQUEST, "Mcp-Session-Id is missing\n");
         let id = session_id(headers)?.ok_or_else(missing)?;
@@ -321,10 +349,24 @@ fn gone_or(session: &Session, full: Refusal) -> Refusal {
     if ended || session.is_closed() { unknown() } else { full }
 }
 
+fn requests(messages: &[Result<Message, Malformed>]) -> impl Iterator<Item = &Request> {
+    messages.iter().filter_map(|message| match message {
+        Ok(Message::Request(request)) => Some(request),
+        _ => None,
+    })
+}
+
+/// How many answers a batch has; `None` when nothing in it is a message, nor has an id to be answered with.
+pub(super) fn answers(messages: &[Result<Message, Malformed>]) -> Option<usize> {
+    let answered = messages
+        .iter()
+        .filter(|message| message.as_ref().is_err_and(|malformed| malformed.answer().is_some()));
+    let answers = requests(messages).count() + answered.count();
+    (answers > 0 || messages.iter().any(Result::is_ok)).then_some(answers)
+}
+
 /// A message of a batch, or what to answer in its place.
-fn batched(
-    message: Result<Message, mcp_jsonrpc::Malformed>,
-) -> Result<Message, Option<mcp_jsonrpc::Response>> {
+fn batched(message: Result<Message, Malformed>) -> Result<Message, Option<mcp_jsonrpc::Response>> {
     match message {
         Ok(Message::Request(request)) if request.method() == "initialize" => {
             let error = ErrorObject::new(ErrorCode::INVALID_REQUEST, "`initialize` is not part of a batch");
@@ -344,11 +386,6 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<EventPosition>, Refusal> 
     let position = if values.next().is_none() { EventPosition::parse(value.as_bytes()) } else { None };
     let wrong = || Refusal::new(StatusCode::BAD_REQUEST, "what follows this event id is not there\n");
     position.map(Some).ok_or_else(wrong)
-}
-
-/// The token by which progress of this request is told.
-fn token_of(request: &Request) -> Option<Id> {
-    Id::from_json(Object::new(Object::new(request.params_raw()?)?.get("_meta")?)?.get("progressToken")?)
 }
 
 /// The answer to `initialize`: it says which revision was agreed on, and an error ends the session.

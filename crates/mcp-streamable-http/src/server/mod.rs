@@ -16,6 +16,7 @@ mod sessions;
 mod stream;
 mod wire;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -24,7 +25,7 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 use mcp_http::proto::MediaType;
 use mcp_http::{Arrived, Handler, Payload, Refusal, Reply, Route, Takes, json_reply};
-use mcp_jsonrpc::{ErrorCode, ErrorObject, Id, Message, Response};
+use mcp_jsonrpc::{Batch, ErrorCode, ErrorObject, Id, Message, Response};
 use mcp_transport_core::{
     BoxFuture, Connection, Context as MessageContext, Control, Era, Error, Frame, Listener, Options,
     Principal, Revision, queue, response_stream,
@@ -130,6 +131,7 @@ impl StreamableServer {
             Route::new(method, &options.path, Arc::new(Endpoint { shared: self.shared.clone(), does }))
         };
         let limits = &options.limits;
+        let get = route(Method::GET, Does::Get);
         [
             // MCP 2025-06-18, transports: a client accepts both forms of an answer.
             route(Method::POST, Does::Post)
@@ -138,7 +140,8 @@ impl StreamableServer {
                 .takes(Takes::MessageOrBatch)
                 .max_body(limits.max_message)
                 .scan(limits.scan),
-            route(Method::GET, Does::Get).produces(MediaType::EventStream),
+            // Where it is not allowed, that is so whatever is accepted.
+            if options.legacy == Legacy::Sessions { get.produces(MediaType::EventStream) } else { get },
             route(Method::DELETE, Does::Delete),
         ]
     }
@@ -200,11 +203,14 @@ impl Shared {
         };
         match (era, self.options.legacy) {
             (Era::Modern, _) if self.options.modern => self.modern(arrived).await,
-            (Era::Modern, _) => Ok(refused(arrived.payload, &unsupported("", LEGACY).error)),
+            (Era::Modern, _) => Ok(refused(arrived.payload, &legacy_only())),
             (Era::Legacy, Legacy::Sessions) => self.legacy(arrived).await,
             (Era::Legacy, Legacy::Stateless) => self.stateless(arrived).await,
-            // MCP 2026-07-28, Versioning and Compatibility: the error names the revisions that are served.
-            (Era::Legacy, Legacy::Off) => Ok(refused(arrived.payload, &unsupported("", MODERN).error)),
+            (Era::Legacy, Legacy::Off) => match legacy::requested(&arrived) {
+                Some(version) => Ok(refused(arrived.payload, &unsupported(&version, MODERN).error)),
+                // It says nothing of a revision, and is judged like any other request.
+                None => self.modern(arrived).await,
+            },
         }
     }
 
@@ -214,12 +220,6 @@ impl Shared {
     async fn modern(&self, arrived: Arrived) -> Result<Reply, Refusal> {
         let Arrived { parts, payload, peer, principal, .. } = arrived;
         let message = match payload {
-            Payload::Message(Message::Response(response)) => {
-                let text = "a client of this revision sends no responses";
-                let error = ErrorObject::new(ErrorCode::INVALID_REQUEST, text);
-                let id = response.id();
-                return Ok(json_error(StatusCode::BAD_REQUEST, id.as_ref(), &error));
-            }
             Payload::Message(message) => message,
             payload => {
                 let error = ErrorObject::new(ErrorCode::INVALID_REQUEST, "this revision has no batches");
@@ -229,7 +229,9 @@ impl Shared {
         let checked = check_modern(&parts.headers, &message, MODERN, self.options.tools.as_deref());
         let revision = match checked {
             Ok(revision) => revision,
-            Err(Refused { status, error }) => return Ok(json_error(status, message.id().as_ref(), &error)),
+            Err(Refused { status, error }) => {
+                return Ok(json_error(status, asked(&message).as_ref(), &error));
+            }
         };
         let context = context(parts, peer, principal, Some(revision));
         self.alone(message, context, Era::Modern).await
@@ -239,9 +241,32 @@ impl Shared {
     async fn stateless(&self, arrived: Arrived) -> Result<Reply, Refusal> {
         let revision = legacy::revision(&arrived.parts.headers)?;
         let Arrived { parts, payload, peer, principal, .. } = arrived;
-        let Payload::Message(message) = payload else { return Ok(legacy::no_batch(payload)) };
         let context = context(parts, peer, principal, revision);
-        self.alone(message, context, Era::Legacy).await
+        match payload {
+            Payload::Message(message) => self.alone(message, context, Era::Legacy).await,
+            // MCP 2025-06-18, transports, Protocol Version Header: without it, 2025-03-26.
+            Payload::Batch(batch) if revision.unwrap_or(Revision::V2025_03_26).has_batches() => {
+                self.alone_together(batch, context).await
+            }
+            payload => Ok(legacy::no_batch(payload)),
+        }
+    }
+
+    /// The same for a batch.
+    async fn alone_together(&self, batch: Batch, context: MessageContext) -> Result<Reply, Refusal> {
+        let messages: Vec<_> = batch.messages().collect();
+        let limits = &self.options.sessionless_limits;
+        let (outlet, source) = response_stream(limits.outbound_bytes, limits.outbound_count);
+        let Some(answers) = legacy::answers(&messages) else {
+            return Ok(legacy::no_batch(Payload::Batch(batch)));
+        };
+        let control = self.control.clone();
+        let events = Alone { source, era: Era::Legacy, request: None, control, finished: false };
+        self.post_batch(&self.sessionless, messages, &Arc::new(context), outlet).await?;
+        if answers == 0 {
+            return Ok(accepted());
+        }
+        Ok(answer(events, &self.plan(false, |_| StatusCode::OK)).await)
     }
 
     /// Gives a message to the sessionless connection, and answers it if it is a request.
@@ -264,7 +289,10 @@ impl Shared {
         let control = self.control.clone();
         let events = Alone { source, era, request: Some(id), control, finished: false };
         self.deliver(&self.sessionless, len, Frame::Request(request, context, outlet)).await?;
-        let plan = self.plan(true, if era == Era::Modern { modern_status } else { |_| StatusCode::OK });
+        let plan = match era {
+            Era::Modern => Plan { waits: true, ..self.plan(true, modern_status) },
+            Era::Legacy => self.plan(true, |_| StatusCode::OK),
+        };
         Ok(answer(events, &plan).await)
     }
 
@@ -276,6 +304,7 @@ impl Shared {
             wait: options.answer_wait,
             keep_alive: options.keep_alive,
             status,
+            waits: false,
         }
     }
 
@@ -318,10 +347,28 @@ fn accepted() -> Reply {
     mcp_http::reply(StatusCode::ACCEPTED, mcp_http::ReplyBody::empty())
 }
 
+/// What a modern client is told where its era is not served. The code is none of that era, so that a client of both
+/// falls back to `initialize`.
+///
+/// # Spec
+///
+/// MCP 2026-07-28, Versioning and Compatibility, Compatibility Matrix.
+fn legacy_only() -> ErrorObject {
+    let names: Vec<_> = LEGACY.iter().map(|revision| revision.as_str()).collect();
+    let text = format!("unsupported protocol version; served here: {}", names.join(", "));
+    let error = ErrorObject::new(ErrorCode::INVALID_REQUEST, text);
+    error.clone().with_data(&BTreeMap::from([("supported", names)])).unwrap_or(error)
+}
+
 /// Says no to a payload, with its id if it is one request.
 fn refused(payload: Payload, error: &ErrorObject) -> Reply {
-    let id = payload.into_message().and_then(|message| message.id());
+    let id = payload.into_message().as_ref().and_then(asked);
     json_error(StatusCode::BAD_REQUEST, id.as_ref(), error)
+}
+
+/// The id of a request. That of a response is one of ours, and an answer with it would answer something else.
+fn asked(message: &Message) -> Option<Id> {
+    message.id().filter(|_| matches!(message, Message::Request(_)))
 }
 
 fn json_error(status: StatusCode, id: Option<&Id>, error: &ErrorObject) -> Reply {

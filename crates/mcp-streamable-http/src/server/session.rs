@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::body::{Event, Events, Opening};
 use super::stream::{GENERAL, Left, Pulled, Stream};
-use crate::config::{Sorting, StreamableOptions};
+use crate::config::StreamableOptions;
 use crate::proto::EventPosition;
 use crate::store::{Lost, StreamKey};
 
@@ -29,6 +29,8 @@ pub(super) struct Session {
     pub(super) id: SessionId,
     pub(super) principal: Option<Principal>,
     pub(super) posted: queue::Sender<Frame>,
+    /// Into the stream that the client opens with GET.
+    unrelated: queue::Sender<Message>,
     options: Arc<StreamableOptions>,
     /// Set once, when the connection is made.
     control: OnceLock<Control>,
@@ -62,6 +64,7 @@ impl Session {
             id,
             principal,
             posted,
+            unrelated: outlet.queue().clone(),
             control: OnceLock::new(),
             streams: Mutex::default(),
             next: AtomicU64::new(GENERAL),
@@ -72,7 +75,7 @@ impl Session {
             pump: Mutex::default(),
             options,
         });
-        session.open(source, outlet.queue().clone(), Vec::new());
+        session.open(source);
         (session, outlet)
     }
 
@@ -98,24 +101,18 @@ impl Session {
     }
 
     /// Opens a stream.
-    fn open(&self, source: ResponseStream, queue: queue::Sender<Message>, tokens: Vec<Id>) -> Arc<Stream> {
+    fn open(&self, source: ResponseStream) -> Arc<Stream> {
         let number = self.next.fetch_add(1, Relaxed);
         let store = self.options.store.clone();
-        let stream = Arc::new(Stream::new(self.key(number), source, queue, tokens, store));
+        let stream = Arc::new(Stream::new(self.key(number), source, store));
         lock(&self.streams).insert(number, stream.clone());
         stream
     }
 
     /// Opens the stream of one POST, with its first reader.
-    pub(super) fn answer_to(
-        self: &Arc<Self>,
-        source: ResponseStream,
-        queue: queue::Sender<Message>,
-        tokens: Vec<Id>,
-        request: Option<Id>,
-    ) -> Attached {
+    pub(super) fn answer_to(self: &Arc<Self>, source: ResponseStream, request: Option<Id>) -> Attached {
         self.sweep();
-        let stream = self.open(source, queue, tokens);
+        let stream = self.open(source);
         let reader = Some(stream.attach());
         Attached { session: self.clone(), stream, reader, request }
     }
@@ -223,23 +220,10 @@ impl Session {
         }
     }
 
-    /// Where a message goes that belongs to no exchange.
-    pub(super) fn sort(&self, message: &Message) -> Option<queue::Sender<Message>> {
-        let streams = lock(&self.streams);
-        let general = || streams.get(&GENERAL).map(|stream| stream.queue.clone());
-        if self.options.sorting == Sorting::Unrelated {
-            return general();
-        }
-        let open = || streams.values().filter(|stream| stream.number() != GENERAL && stream.is_busy());
-        if let Some(token) = progress_token(message) {
-            let its = open().find(|stream| stream.tokens.contains(&token));
-            return its.map(|stream| stream.queue.clone()).or_else(general);
-        }
-        let mut some = open();
-        match (some.next(), some.next()) {
-            (Some(only), None) => Some(only.queue.clone()),
-            _ => general(),
-        }
+    /// Whether somebody reads what belongs to no request: then whoever says it waits for room.
+    pub(super) fn is_read(&self) -> bool {
+        let general = lock(&self.streams).get(&GENERAL).cloned();
+        general.is_some_and(|stream| stream.is_busy())
     }
 
     /// Whether nothing more can come in.
@@ -392,10 +376,7 @@ impl Events for Attached {
     }
 
     fn divert(&mut self, message: Message) {
-        let general = lock(&self.session.streams).get(&GENERAL).map(|stream| stream.queue.clone());
-        if let Some(general) = general
-            && let Ok(Some(room)) = general.try_reserve(message.len())
-        {
+        if let Ok(Some(room)) = self.session.unrelated.try_reserve(message.len()) {
             let _ = room.send(message);
         } else {
             tracing::debug!("a message finds no stream");
@@ -414,16 +395,6 @@ impl Drop for Attached {
             Left::TakenOver => {}
         }
     }
-}
-
-/// The token of a progress notification.
-fn progress_token(message: &Message) -> Option<Id> {
-    let Message::Notification(notification) = message else { return None };
-    if notification.method() != "notifications/progress" {
-        return None;
-    }
-    let params = mcp_jsonrpc::Object::new(notification.params_raw()?)?;
-    Id::from_json(params.get("progressToken")?)
 }
 
 impl fmt::Debug for Session {

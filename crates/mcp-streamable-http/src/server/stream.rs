@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use mcp_jsonrpc::{Id, Message};
-use mcp_transport_core::{ResponseStream, queue};
+use mcp_jsonrpc::Message;
+use mcp_transport_core::ResponseStream;
 use tokio::time::Instant;
 
 use crate::store::{EventStore, StreamKey};
@@ -24,10 +24,6 @@ pub(super) const GENERAL: u64 = 0;
 
 pub(super) struct Stream {
     pub(super) key: StreamKey,
-    /// For what a proxy sorts to it.
-    pub(super) queue: queue::Sender<Message>,
-    /// Tokens by which progress is sorted to it: one for each of its requests that has one.
-    pub(super) tokens: Vec<Id>,
     store: Option<Arc<dyn EventStore>>,
     inner: Mutex<Inner>,
 }
@@ -71,16 +67,10 @@ pub(super) struct Taken {
 }
 
 impl Stream {
-    pub(super) fn new(
-        key: StreamKey,
-        source: ResponseStream,
-        queue: queue::Sender<Message>,
-        tokens: Vec<Id>,
-        store: Option<Arc<dyn EventStore>>,
-    ) -> Self {
+    pub(super) fn new(key: StreamKey, source: ResponseStream, store: Option<Arc<dyn EventStore>>) -> Self {
         let committed = key.stream == GENERAL;
         let inner = Inner { source: Some(source), committed, ..Inner::default() };
-        Self { key, queue, tokens, store, inner: Mutex::new(inner) }
+        Self { key, store, inner: Mutex::new(inner) }
     }
 
     /// No code of others runs under the lock, so a poisoned one is as good as before.

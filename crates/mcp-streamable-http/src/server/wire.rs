@@ -8,7 +8,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use mcp_jsonrpc::Message;
-use mcp_transport_core::{CloseReason, Error, ErrorKind, Frame, Outlet, Wire, queue};
+use mcp_transport_core::queue::{Closed, Permit};
+use mcp_transport_core::{BoxFuture, CloseReason, Error, ErrorKind, Frame, Outlet, Wire, queue};
 use tokio::time::{Sleep, sleep_until};
 
 use super::sessions::Registered;
@@ -22,11 +23,22 @@ pub(super) struct SessionWire {
     pub(super) idle: Option<Pin<Box<Sleep>>>,
     /// Requests of ours that found no room.
     pub(super) undelivered: VecDeque<Frame>,
+    /// For the next message, while somebody reads.
+    room: Option<Permit<Message>>,
+    waiting: Option<BoxFuture<'static, Result<Permit<Message>, Closed>>>,
 }
 
 impl SessionWire {
     pub(super) fn new(posted: queue::Receiver<Frame>, registered: Registered, general: Outlet) -> Self {
-        Self { posted, registered, general: Some(general), idle: None, undelivered: VecDeque::new() }
+        Self {
+            posted,
+            registered,
+            general: Some(general),
+            idle: None,
+            undelivered: VecDeque::new(),
+            room: None,
+            waiting: None,
+        }
     }
 
     /// Ready when nothing has happened for too long.
@@ -64,19 +76,36 @@ impl Wire for SessionWire {
         }
     }
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // A stream that is not read holds up nothing: see `start_send`.
+    /// Waits for room while somebody reads; while nobody does, nobody could make any.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let (session, Some(general)) = (self.registered.session(), &self.general) else {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        };
+        if self.room.is_some() || !session.is_read() {
+            return Poll::Ready(Ok(()));
+        }
+        let waiting = self.waiting.get_or_insert_with(|| {
+            let queue = general.queue().clone();
+            // What follows may be longer: the stream holds one message more than its bound at most.
+            Box::pin(async move { queue.reserve(1).await })
+        });
+        let room = ready!(waiting.as_mut().poll(cx));
+        self.waiting = None;
+        self.room = room.ok();
         Poll::Ready(Ok(()))
     }
 
     fn start_send(&mut self, message: Message) -> io::Result<()> {
-        let queue = self.registered.session().sort(&message);
-        let room = queue.map_or(Err(queue::Closed), |queue| queue.try_reserve(message.len()));
+        let Some(general) = &self.general else { return Err(io::ErrorKind::BrokenPipe.into()) };
+        let room = match self.room.take() {
+            Some(room) => Some(room),
+            None => general.queue().try_reserve(message.len()).ok().flatten(),
+        };
         match (room, &message) {
-            (Ok(Some(room)), _) => {
+            (Some(room), _) => {
                 let _ = room.send(message);
             }
-            (_, Message::Request(request)) => {
+            (None, Message::Request(request)) => {
                 let error = Error::new(ErrorKind::Limit, "the client does not read its stream");
                 self.undelivered.push_back(Frame::Undelivered(request.id(), error));
             }
