@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_transport::http::{Router, Server, ServerControl, ServerOptions};
-use mcp_transport::streamable_http::{Answers, Legacy, MemoryEventStore, Sorting};
+use mcp_transport::streamable_http::{Answers, Legacy, MemoryEventStore};
 use mcp_transport::{Error, Limits, SseOptions, SseServer, StreamableOptions, StreamableServer};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
@@ -131,8 +131,6 @@ impl Args {
         options.max_sessions = self.max_sessions as usize;
         options.first_message = self.session_timeout;
         options.keep_alive = self.keep_alive;
-        // A bridge does not know what belongs to what.
-        options.sorting = Sorting::Guess;
         if self.stateless {
             options.legacy = Legacy::Stateless;
         }
