@@ -3,20 +3,25 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
-use std::time::Duration;
+use std::iter::successors;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
+use http::header::{
+    ACCEPT, CACHE_CONTROL, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderValue, PROXY_AUTHORIZATION,
+};
 use http::{Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use mcp_transport_core::{Error, ErrorKind};
 use tokio::time::timeout;
 
 use crate::client_body::ClientBody;
-use crate::proto::{ContentType, Origin};
+use crate::client_options::HttpClientOptions;
+use crate::connector::Connector;
+use crate::proto::{ContentType, CookieJar, Origin};
 use crate::redirect;
 use crate::refused::HttpRefused;
 use crate::request_body::{OnTaken, RequestBody};
@@ -24,95 +29,36 @@ use crate::request_body::{OnTaken, RequestBody};
 /// Bytes that are read of the body of an error; without reading them its connection could not be used again.
 const MAX_ERROR_BODY: usize = 64 * 1024;
 
-/// Bounds of a client, with their units and reasons.
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct HttpClientOptions {
-    /// How long a connection may take to be made, all addresses of the host together. Default 10 s.
-    pub connect: Duration,
-    /// How long the head of a response may take, connecting included. Default 30 s.
-    pub head: Duration,
-    /// How long the body of a bounded response may take. Default 30 s. Streams have no such bound.
-    pub body: Duration,
-    /// The most bytes of the body of a bounded response. Default 4 MiB.
-    pub max_body: usize,
-    /// The most redirects that are followed for one request. Default 5; all within the origin.
-    pub max_redirects: usize,
-    /// How long an unused connection is kept. Default 4 s: Node's servers close theirs after 5 s, and a request that
-    /// meets the close is lost.
-    pub pool_idle: Duration,
-    /// Headers of every request. They are sent to the origin of the request's URI and to no other. Default none.
-    pub headers: HeaderMap,
-}
+/// hyper adds this to the time, which has an end.
+const MAX_POOL_IDLE: Duration = Duration::from_secs(24 * 60 * 60);
 
-impl Default for HttpClientOptions {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(10),
-            head: Duration::from_secs(30),
-            body: Duration::from_secs(30),
-            max_body: 4 * 1024 * 1024,
-            max_redirects: 5,
-            pool_idle: Duration::from_secs(4),
-            headers: HeaderMap::new(),
-        }
-    }
-}
-
-macro_rules! setters {
-    ($($(#[$doc:meta])* $setter:ident: $field:ident: $ty:ty;)*) => {
-        impl HttpClientOptions {
-            $($(#[$doc])*
-            #[must_use]
-            pub fn $setter(mut self, $field: $ty) -> Self {
-                self.$field = $field;
-                self
-            })*
-        }
-    };
-}
-
-setters! {
-    /// Sets [`HttpClientOptions::connect`].
-    with_connect: connect: Duration;
-    /// Sets [`HttpClientOptions::head`].
-    with_head: head: Duration;
-    /// Sets [`HttpClientOptions::body`].
-    with_body: body: Duration;
-    /// Sets [`HttpClientOptions::max_body`].
-    with_max_body: max_body: usize;
-    /// Sets [`HttpClientOptions::max_redirects`].
-    with_max_redirects: max_redirects: usize;
-    /// Sets [`HttpClientOptions::pool_idle`].
-    with_pool_idle: pool_idle: Duration;
-    /// Sets [`HttpClientOptions::headers`].
-    with_headers: headers: HeaderMap;
-}
-
-/// An HTTP client. Clones share its connections.
+/// An HTTP client. Clones share its connections and its cookies.
 ///
-/// It follows redirects within the origin only, uses no proxy, keeps no cookies, and speaks plain `http`.
+/// It follows redirects within the origin only, goes through the proxies that it was told or that the environment
+/// names, and keeps the cookies of each origin for that origin. It speaks `http`, and with the feature `tls` also
+/// `https`: TLS 1.2 and 1.3 towards whoever has a certificate from an authority that the system trusts.
 /// The tasks that its connections run in are spawned on the runtime that it is used on, and end with them.
 #[derive(Clone)]
 pub struct HttpClient {
-    client: Client<HttpConnector, RequestBody>,
+    client: Client<Connector, RequestBody>,
+    /// The same that is in `client`, which does not lend it.
+    connector: Connector,
+    cookies: Option<Arc<Mutex<CookieJar>>>,
     options: HttpClientOptions,
 }
 
 impl HttpClient {
-    /// A client with these bounds and headers.
+    /// A client with these bounds and headers. The environment is asked for proxies here, and not again.
     pub fn new(options: HttpClientOptions) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(options.connect));
-        connector.set_nodelay(true);
-        connector.set_keepalive(Some(Duration::from_secs(60)));
+        let connector = Connector::new(&options);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
-            .pool_idle_timeout(options.pool_idle)
+            .pool_idle_timeout(options.pool_idle.min(MAX_POOL_IDLE))
             .http1_max_buf_size(64 * 1024)
-            .build(connector);
-        Self { client, options }
+            .build(connector.clone());
+        let cookies = options.cookies.then(Arc::default);
+        Self { client, connector, cookies, options }
     }
 
     /// Its bounds.
@@ -124,10 +70,10 @@ impl HttpClient {
     ///
     /// # Errors
     ///
-    /// Misuse, when it is neither `http` nor `https`, or has user information; refused for `https`, which needs TLS
-    /// that this build does not have.
+    /// Misuse, when it is neither `http` nor `https`, or has user information, or when the proxy for it cannot be used;
+    /// refused for `https` without the feature `tls`.
     pub fn check(&self, uri: &Uri) -> Result<(), Error> {
-        speaks(uri)
+        self.connector.check(uri).map(drop)
     }
 
     /// Opens an event stream. The response has a success status and the type `text/event-stream`, and its
@@ -184,10 +130,12 @@ impl HttpClient {
     ///
     /// * refused or peer, with [`HttpRefused`] as the source, for every status that is no success: refused where the
     ///   same request would meet the same (4xx), peer otherwise
-    /// * refused, for `https`, which needs TLS that this build does not have, and for a redirect that is not followed
-    /// * timeout, when there is no head in time
-    /// * io, when there is no connection, or it breaks
-    /// * misuse, when the URI is neither `http` nor `https`, or has user information
+    /// * refused, for a redirect that is not followed, for a server whose certificate is not accepted, for a proxy that
+    ///   does not let us through, and for `https` without the feature `tls`
+    /// * timeout, when there is no connection or no head in time
+    /// * io, when there is no connection, or it breaks; peer, when what is there speaks no TLS or is no proxy
+    /// * misuse, when the URI is neither `http` nor `https`, or has user information; when the proxy for it cannot be
+    ///   used; when the system has no certificates of authorities
     ///
     /// # Cancel safety
     ///
@@ -204,18 +152,25 @@ impl HttpClient {
         }
         // It is made of the URI, and a second one would be refused by any good server.
         parts.headers.remove(HOST);
+        // It is made of the address of the proxy, and without a proxy it would go to the server.
+        parts.headers.remove(PROXY_AUTHORIZATION);
         let on_taken = parts.extensions.remove::<OnTaken>();
         let mut redirects = 0;
         loop {
-            speaks(&parts.uri)?;
+            let origin = self.connector.check(&parts.uri)?;
             let mut request = Request::new(RequestBody::new(body.clone(), on_taken.clone()));
             *request.method_mut() = parts.method.clone();
             *request.uri_mut() = parts.uri.clone();
             *request.headers_mut() = parts.headers.clone();
+            self.add_cookies(&origin, &mut request);
+            if let Some(credentials) = self.connector.credentials(&origin)? {
+                request.headers_mut().insert(PROXY_AUTHORIZATION, credentials.clone());
+            }
             let mut response = match timeout(self.options.head, self.client.request(request)).await {
                 Ok(response) => response.map_err(failed)?,
                 Err(_) => return Err(Error::new(ErrorKind::Timeout, "the server does not answer")),
             };
+            self.keep_cookies(&origin, &parts.uri, response.headers());
             if response.status().is_success() {
                 response.extensions_mut().insert(FinalUri(parts.uri));
                 return Ok(response.map(ClientBody::new));
@@ -232,6 +187,21 @@ impl HttpClient {
             }
             redirects += 1;
         }
+    }
+
+    fn add_cookies(&self, origin: &Origin, request: &mut Request<RequestBody>) {
+        let Some(jar) = &self.cookies else { return };
+        let jar = jar.lock().unwrap_or_else(PoisonError::into_inner);
+        let cookies = jar.cookies(origin, request.uri().path(), request.headers(), SystemTime::now());
+        if let Some(cookies) = cookies {
+            request.headers_mut().insert(COOKIE, cookies);
+        }
+    }
+
+    fn keep_cookies(&self, origin: &Origin, uri: &Uri, headers: &HeaderMap) {
+        let Some(jar) = &self.cookies else { return };
+        let mut jar = jar.lock().unwrap_or_else(PoisonError::into_inner);
+        jar.store(origin, uri.path(), headers, SystemTime::now());
     }
 
     /// The body of an answer that is no success, or nothing if it is too large or too late.
@@ -253,47 +223,13 @@ fn new(method: Method, uri: &Uri, headers: HeaderMap, body: Bytes) -> Request<By
     request
 }
 
-/// Whether this build speaks what a URI asks for.
-fn speaks(uri: &Uri) -> Result<(), Error> {
-    let origin = Origin::of(uri).map_err(|problem| {
-        Error::new(ErrorKind::Misuse, "the URI is none that a request can be sent to").with_source(problem)
-    })?;
-    if origin.is_secure() {
-        return Err(Error::new(ErrorKind::Refused, "https is not available in this build"));
-    }
-    Ok(())
-}
-
+/// What the connector says, where it was the connector; hyper's error behind a sentence of ours otherwise.
 fn failed(error: hyper_util::client::legacy::Error) -> Error {
-    let connecting = error.is_connect();
-    let timed_out = {
-        let mut source: Option<&(dyn StdError + 'static)> = Some(&error);
-        let mut found = false;
-        while let Some(cause) = source {
-            found |= cause.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::TimedOut);
-            source = cause.source();
-        }
-        found
-    };
-    match (connecting, timed_out) {
-        (true, true) => Error::new(ErrorKind::Timeout, "connecting takes too long").with_source(error),
-        (true, false) => Error::io("cannot connect", io::Error::other(error)),
-        (false, _) => Error::io("the request failed", io::Error::other(error)),
-    }
-}
-
-/// Names of headers, never values.
-impl fmt::Debug for HttpClientOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpClientOptions")
-            .field("connect", &self.connect)
-            .field("head", &self.head)
-            .field("body", &self.body)
-            .field("max_body", &self.max_body)
-            .field("max_redirects", &self.max_redirects)
-            .field("pool_idle", &self.pool_idle)
-            .field("headers", &self.headers.len())
-            .finish()
+    let own = successors(Some(&error as &(dyn StdError + 'static)), |error| (*error).source())
+        .find_map(|error| error.downcast_ref::<Error>());
+    match own {
+        Some(own) => own.clone(),
+        None => Error::io("the request failed", io::Error::other(error)),
     }
 }
 

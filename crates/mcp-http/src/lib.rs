@@ -7,7 +7,8 @@
 //!            └──────────────────────────────────┘   └─────────────────────────────────────────────────┘
 //!                                  another framework ──▲
 //!
-//!  HttpClient ──▶ redirects within the origin, bounded bodies, refusals with their challenge ──▶ another server
+//!  HttpClient ──▶ redirects and cookies within the origin, bounded bodies, refusals with their challenge
+//!             └─▶ proxy, TLS ──▶ another server
 //! ```
 //!
 //! | to | take |
@@ -70,8 +71,15 @@
 //!
 //! # What it does not do
 //!
-//! No sessions and no protocol revisions, which are the bindings'; no TLS, no HTTP/2, no CORS, no compression, no
-//! cookies, no proxies.
+//! No sessions and no protocol revisions, which are the bindings'; no HTTP/2, no CORS, no compression. The server has no
+//! TLS and no cookies. The client has no SOCKS, no client certificates, no cookies across hosts, ports or schemes, and
+//! none that outlive it.
+//!
+//! # Features
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `tls` | `https` for the client, by rustls with ring and the authorities that the system trusts; 12 crates |
 //!
 //! # Limits
 //!
@@ -91,6 +99,8 @@
 mod body;
 mod client;
 mod client_body;
+mod client_options;
+mod connector;
 mod detached;
 mod frames;
 mod io;
@@ -103,10 +113,15 @@ mod request_body;
 mod route;
 mod router;
 mod server;
+mod stream;
+#[cfg(feature = "tls")]
+mod tls;
+mod tunnel;
 
 pub use body::BodyPace;
-pub use client::{FinalUri, HttpClient, HttpClientOptions};
+pub use client::{FinalUri, HttpClient};
 pub use client_body::ClientBody;
+pub use client_options::HttpClientOptions;
 pub use detached::detached;
 pub use frames::FrameBuffer;
 pub use io::{ConnectionEnd, ConnectionHandle, ServerOptions};

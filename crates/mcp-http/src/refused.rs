@@ -73,6 +73,9 @@ impl HttpRefused {
             || !self.status.is_client_error();
         let (kind, what) = match self.status {
             StatusCode::UNAUTHORIZED => (ErrorKind::Refused, "the server asks for authentication"),
+            StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+                (ErrorKind::Refused, "the proxy asks for authentication")
+            }
             StatusCode::FORBIDDEN => (ErrorKind::Refused, "the server forbids it"),
             _ if passes => (ErrorKind::Peer, "the server answered with an error"),
             _ => (ErrorKind::Refused, "the server refused the request"),

@@ -1,108 +1,23 @@
 //! The client against servers of a few lines, over loopback.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests panic")]
 
-use std::collections::HashMap;
+mod said;
+
 use std::error::Error as _;
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use http::header::{HeaderMap, HeaderValue};
-use http::{Method, Request, Uri};
+use http::{Method, Uri};
 use mcp_http::proto::ContentType;
 use mcp_http::{FinalUri, HttpClient, HttpClientOptions, HttpRefused};
 use mcp_transport_core::ErrorKind;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
-
-/// Says what it is told for each path, whole, with its own address for `HOST`, and writes down what it was asked.
-struct Said {
-    address: SocketAddr,
-    asked: Arc<Mutex<Vec<String>>>,
-    task: JoinHandle<()>,
-}
-
-impl Drop for Said {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-impl Said {
-    async fn new(answers: &[(&str, String)]) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let own = |answer: &String| answer.replace("HOST", &address.to_string());
-        let answers: HashMap<String, String> =
-            answers.iter().map(|(path, answer)| ((*path).to_owned(), own(answer))).collect();
-        let answers = Arc::new(answers);
-        let writes = asked.clone();
-        let task = tokio::spawn(async move {
-            while let Ok((socket, _)) = listener.accept().await {
-                tokio::spawn(Self::one(socket, answers.clone(), writes.clone()));
-            }
-        });
-        Self { address, asked, task }
-    }
-
-    async fn one(socket: TcpStream, answers: Arc<HashMap<String, String>>, asked: Arc<Mutex<Vec<String>>>) {
-        let mut socket = BufReader::new(socket);
-        loop {
-            let mut head = String::new();
-            let mut length = 0;
-            while !head.ends_with("\r\n\r\n") {
-                if socket.read_line(&mut head).await.unwrap_or(0) == 0 {
-                    return;
-                }
-                let line = head.lines().last().unwrap_or("").to_lowercase();
-                if let Some(value) = line.strip_prefix("content-length: ") {
-                    length = value.trim().parse().unwrap();
-                }
-            }
-            let mut body = vec![0; length];
-            socket.read_exact(&mut body).await.unwrap();
-            let path = head.split(' ').nth(1).unwrap().to_owned();
-            asked.lock().unwrap().push(format!("{head}{}", String::from_utf8(body).unwrap()));
-            let Some(answer) = answers.get(&path) else { std::future::pending().await };
-            if socket.write_all(answer.as_bytes()).await.is_err() || answer.contains("Connection: close") {
-                return;
-            }
-        }
-    }
-
-    fn uri(&self, path: &str) -> Uri {
-        format!("http://{}{path}", self.address).parse().unwrap()
-    }
-
-    fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
-    }
-}
-
-fn ok(body: &str) -> String {
-    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())
-}
-
-fn redirect(status: u16, location: &str) -> String {
-    format!("HTTP/1.1 {status} Moved\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n")
-}
-
-fn status(line: &str, headers: &str) -> String {
-    format!("HTTP/1.1 {line}\r\n{headers}Content-Length: 6\r\n\r\ncanary")
-}
+use said::{Said, get, ok, redirect, status};
+use tokio::net::TcpListener;
 
 fn client() -> HttpClient {
     let mut headers = HeaderMap::new();
     headers.insert("x-api-key", HeaderValue::from_static("secret4711"));
     HttpClient::new(HttpClientOptions::default().with_headers(headers))
-}
-
-fn get(uri: Uri) -> Request<bytes::Bytes> {
-    let mut request = Request::new(bytes::Bytes::new());
-    *request.uri_mut() = uri;
-    request
 }
 
 #[tokio::test]
@@ -162,6 +77,27 @@ async fn follows_redirects_within_the_origin() {
     }
 }
 
+#[tokio::test]
+async fn no_bound_on_time() {
+    let server = Said::new(&[("/", ok("answer"))]).await;
+    let forever = HttpClientOptions::default()
+        .with_connect(Duration::MAX)
+        .with_head(Duration::MAX)
+        .with_body(Duration::MAX)
+        .with_pool_idle(Duration::MAX);
+    let alive = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let mut tasks = Vec::new();
+    for options in [HttpClientOptions::default(), forever] {
+        let (client, before) = (HttpClient::new(options), alive());
+        let response = client.post_json(&server.uri("/"), HeaderMap::new(), "{}").await.unwrap();
+        assert_eq!(response.body(), "answer");
+        // The task that closes unused connections runs for the first time, and does not panic.
+        tokio::task::yield_now().await;
+        tasks.push((alive() - before, client));
+    }
+    assert_eq!(tasks[0].0, tasks[1].0);
+}
+
 /// T-CRED: neither headers nor a connection go anywhere else.
 #[tokio::test]
 async fn never_leaves_the_origin() {
@@ -208,7 +144,7 @@ async fn redirects_end() {
     for (path, arrives, asked) in
         [("/loop", false, 6), ("/1", true, 6), ("/0", false, 6), ("/none", false, 1), ("/two", false, 1)]
     {
-        server.asked.lock().unwrap().clear();
+        server.forget();
         let result = client().send(get(server.uri(path))).await;
         assert_eq!(result.is_ok(), arrives, "{path}");
         if let Err(error) = result {
@@ -364,7 +300,7 @@ async fn nobody_there_https_and_other_schemes() {
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     for (uri, kind) in [
         (format!("http://{gone}/"), ErrorKind::Io),
-        ("https://127.0.0.1/".into(), ErrorKind::Refused),
+        (format!("https://{gone}/"), if cfg!(feature = "tls") { ErrorKind::Io } else { ErrorKind::Refused }),
         ("ftp://127.0.0.1/".into(), ErrorKind::Misuse),
         ("/relative".into(), ErrorKind::Misuse),
         ("http://user:word@127.0.0.1/".into(), ErrorKind::Misuse),

@@ -144,7 +144,9 @@ async fn nobody_there() {
     server.stop().await;
     assert_eq!(server.client().dial().await.unwrap_err().kind(), ErrorKind::Io);
     let mut secure = SseClient::new("https://127.0.0.1:1/sse".parse().unwrap());
-    assert_eq!(secure.dial().await.unwrap_err().kind(), ErrorKind::Refused);
+    let error = secure.dial().await.unwrap_err();
+    // Whether there is TLS depends on who else is built.
+    assert!(matches!(error.kind(), ErrorKind::Refused | ErrorKind::Io), "{error}");
 }
 
 #[tokio::test]

@@ -85,7 +85,7 @@ pub fn session_endpoint(path: &str, query: Option<&str>, session: &str) -> Strin
     append_parameter(&out, SESSION_NAMES[0], session)
 }
 
-fn decode(text: &str) -> Result<Cow<'_, str>, QueryProblem> {
+pub(super) fn decode(text: &str) -> Result<Cow<'_, str>, QueryProblem> {
     let Some((before, mut rest)) = text.split_once('%') else { return Ok(Cow::Borrowed(text)) };
     let mut out = Vec::with_capacity(text.len());
     out.extend_from_slice(before.as_bytes());

@@ -1,0 +1,142 @@
+//! How a client gets to a server: a socket, perhaps through a proxy, perhaps with TLS over it, all within one time.
+
+use std::error::Error as StdError;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use http::header::HeaderValue;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioIo;
+use mcp_transport_core::{Error, ErrorKind};
+use tokio::time::timeout;
+use tower_service::Service;
+
+use crate::client_options::HttpClientOptions;
+use crate::proto::{Origin, Proxies, Proxy};
+use crate::stream::Stream;
+#[cfg(feature = "tls")]
+use crate::tls::Tls;
+use crate::tunnel;
+
+/// What hyper's client asks for connections.
+#[derive(Clone)]
+pub(crate) struct Connector {
+    tcp: HttpConnector,
+    within: Duration,
+    proxies: Arc<Proxies>,
+    #[cfg(feature = "tls")]
+    tls: Arc<Tls>,
+}
+
+impl Connector {
+    pub(crate) fn new(options: &HttpClientOptions) -> Self {
+        let mut tcp = HttpConnector::new();
+        // Shared between the addresses of a host, so that the second has its turn when the first is silent.
+        tcp.set_connect_timeout(Some(options.connect));
+        tcp.set_nodelay(true);
+        tcp.set_keepalive(Some(Duration::from_secs(60)));
+        tcp.enforce_http(false);
+        let proxies = options.proxies.clone().unwrap_or_else(Proxies::from_env);
+        Self {
+            tcp,
+            within: options.connect,
+            proxies: Arc::new(proxies),
+            #[cfg(feature = "tls")]
+            tls: Arc::new(Tls::new(options.extra_roots.clone())),
+        }
+    }
+
+    /// Whether requests to a URI can be sent at all, and to whom.
+    pub(crate) fn check(&self, uri: &Uri) -> Result<Origin, Error> {
+        let origin = Origin::of(uri).map_err(|problem| {
+            Error::new(ErrorKind::Misuse, "the URI is none that a request can be sent to")
+                .with_source(problem)
+        })?;
+        if origin.is_secure() && cfg!(not(feature = "tls")) {
+            return Err(Error::new(ErrorKind::Refused, "https is not available in this build"));
+        }
+        let through_tls = self.proxy(&origin)?.is_some_and(|proxy| proxy.origin().is_secure());
+        if through_tls && cfg!(not(feature = "tls")) {
+            return Err(Error::new(ErrorKind::Refused, "an https proxy is not available in this build"));
+        }
+        Ok(origin)
+    }
+
+    /// What a proxy wants to see in the head of a request. A tunnel has been told already.
+    pub(crate) fn credentials(&self, origin: &Origin) -> Result<Option<&HeaderValue>, Error> {
+        if origin.is_secure() { Ok(None) } else { Ok(self.proxy(origin)?.and_then(Proxy::credentials)) }
+    }
+
+    fn proxy(&self, origin: &Origin) -> Result<Option<&Proxy>, Error> {
+        self.proxies
+            .of(origin)
+            .map_err(|problem| Error::new(ErrorKind::Misuse, "the proxy cannot be used").with_source(problem))
+    }
+
+    async fn connect(mut self, uri: Uri) -> Result<Stream, Error> {
+        let origin = self.check(&uri)?;
+        let Some(proxy) = self.proxy(&origin)?.cloned() else {
+            let stream = self.dial(uri, "cannot connect").await?;
+            return self.secure(stream, &origin).await;
+        };
+        let stream = self.dial(proxy.uri().clone(), "cannot connect to the proxy").await?;
+        let stream = self.secure(stream, proxy.origin()).await?;
+        if !origin.is_secure() {
+            return Ok(stream.ends_at_proxy());
+        }
+        let stream = tunnel::open(stream, &origin, proxy.credentials()).await?;
+        self.secure(stream, &origin).await
+    }
+
+    async fn dial(&mut self, uri: Uri, failed: &'static str) -> Result<Stream, Error> {
+        let socket = self.tcp.call(uri).await.map_err(|error| {
+            if is_late(&error) {
+                late().with_source(error)
+            } else {
+                Error::io(failed, io::Error::other(error))
+            }
+        })?;
+        Ok(Stream::tcp(socket.into_inner()))
+    }
+
+    #[cfg(feature = "tls")]
+    async fn secure(&self, stream: Stream, origin: &Origin) -> Result<Stream, Error> {
+        if origin.is_secure() { self.tls.over(stream, origin.host()).await } else { Ok(stream) }
+    }
+
+    /// `check` has let no origin through that needs more.
+    #[cfg(not(feature = "tls"))]
+    async fn secure(&self, stream: Stream, _: &Origin) -> Result<Stream, Error> {
+        Ok(stream)
+    }
+}
+
+impl Service<Uri> for Connector {
+    type Response = TokioIo<Stream>;
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Error>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let (within, connecting) = (self.within, self.clone().connect(uri));
+        Box::pin(async move { timeout(within, connecting).await.map_err(|_| late())?.map(TokioIo::new) })
+    }
+}
+
+fn late() -> Error {
+    Error::new(ErrorKind::Timeout, "connecting takes too long")
+}
+
+fn is_late(error: &(dyn StdError + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| (*error).source())
+        .filter_map(|error| error.downcast_ref::<io::Error>())
+        .any(|error| error.kind() == io::ErrorKind::TimedOut)
+}
