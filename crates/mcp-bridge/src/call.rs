@@ -17,7 +17,7 @@ use crate::{launch, log, remote, values};
 
 /// Asks an MCP server one question and prints its answer
 ///
-/// Starts COMMAND, or opens an HTTP+SSE session at URL, says hello, sends the request, and prints the result on one
+/// Starts COMMAND, or finds out what is at URL, says hello, sends the request, and prints the result on one
 /// line of stdout as the server wrote it. Notifications, the server's own requests and its stderr go to stderr.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -36,7 +36,7 @@ Examples:
   mcp-bridge call tools/list --demo
   mcp-bridge call tools/call '{\"name\":\"add\",\"arguments\":{\"a\":2,\"b\":40}}' --demo
   mcp-bridge call tools/list -- npx -y @modelcontextprotocol/server-everything stdio
-  mcp-bridge call http://127.0.0.1:8808/sse tools/list
+  mcp-bridge call http://127.0.0.1:8808/mcp tools/list
 
 COMMAND inherits HOME, LOGNAME, PATH, SHELL, TERM and USER; give it more with --env."
 )]
@@ -123,7 +123,7 @@ impl Call {
             }
             Some(url) => {
                 let limits = Limits::default().with_drain(DRAIN);
-                Target::Url(Box::new(remote::client(&url, &args.remote, limits)?))
+                Target::Url(Box::new(remote::remote(&url, &args.remote, limits)?))
             }
             None if args.remote.is_given() => return Err("headers go to a URL, and there is none".into()),
             None => Target::Command(args.launch.launch(args.demo)?),
@@ -162,7 +162,8 @@ impl Call {
     /// Starts, greets, asks.
     async fn ask(&self, progress: &mut Progress, report: &Report) -> Result<Response, Failure> {
         let dial = || Peer::dial(&self.target, self.timeout, report);
-        let caller = progress.peer.insert(dial().await?).caller().clone();
+        let peer = progress.peer.insert(dial().await?);
+        let (caller, era) = (peer.caller().clone(), peer.era());
         match self.method.as_str() {
             "initialize" => {
                 progress.waits_for = "`initialize`".into();
@@ -177,8 +178,10 @@ impl Call {
             "server/discover" => return self.question(&caller, Revision::LATEST, progress).await,
             _ => {}
         }
-        if let Target::Url(_) = self.target {
-            // The binding itself is of the legacy era, so there is nothing to find out.
+        if era == Some(Era::Modern) {
+            return self.question(&caller, Revision::LATEST, progress).await;
+        }
+        if era == Some(Era::Legacy) {
             progress.waits_for = "`initialize`".into();
             let revision = handshake::initialize(&caller, Revision::LATEST_LEGACY).await?;
             return self.question(&caller, revision, progress).await;

@@ -1,7 +1,7 @@
 //! `connect`: a remote server as a stdio server.
 
 use mcp_transport::core::relay;
-use mcp_transport::{CloseReason, Limits, Options, Transport, own};
+use mcp_transport::{CloseReason, Limits, Options, own};
 use tokio::runtime::Builder;
 
 use crate::exit::Exit;
@@ -11,7 +11,7 @@ use crate::report::{PATIENCE, Report};
 use crate::signals::Signals;
 use crate::{log, remote, values};
 
-/// Makes a remote HTTP+SSE server a stdio server
+/// Makes a remote server a stdio server
 ///
 /// What comes in on stdin goes to the server, and what the server says goes to stdout, byte for byte.
 #[derive(Debug, clap::Args)]
@@ -23,9 +23,9 @@ Exit status:
   130, 143  interrupted (INT, TERM)
 
 Example:
-  mcp-bridge connect http://127.0.0.1:8808/sse --header-file token.txt")]
+  mcp-bridge connect http://127.0.0.1:8808/mcp --header-file token.txt")]
 pub(crate) struct Args {
-    /// The server's event stream, such as http://127.0.0.1:8808/sse
+    /// The server, such as http://127.0.0.1:8808/mcp; how it is spoken to is found out
     url: String,
     #[command(flatten)]
     remote: remote::Args,
@@ -62,14 +62,14 @@ async fn connect(args: &Args, report: &Report) -> Exit {
         Err(error) => return fail(report, &format!("signals cannot be handled: {error}")),
     };
     let limits = Limits::default().with_max_message(args.max_message);
-    let mut remote = match remote::client(&args.url, &args.remote, limits) {
+    let remote = match remote::remote(&args.url, &args.remote, limits) {
         Ok(remote) => remote,
         Err(line) => return fail(report, &line),
     };
     // Stdin is left alone until there is somebody to pass it on to.
-    let server = match race(signals.next(), remote.dial()).await {
+    let server = match race(signals.next(), remote.connect()).await {
         First::One(interrupted) => return interrupted,
-        First::Other(Ok(server)) => server,
+        First::Other(Ok(server)) => server.connection,
         First::Other(Err(error)) => return fail(report, &why(&error).line),
     };
     let client = match own(Options::new("stdio").with_limits(limits)) {

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use mcp_transport::core::Tap;
 use mcp_transport::{
-    CallOptions, Caller, CloseReason, Connection, Control, ErrorCode, ErrorObject, Incoming, Limits, Options,
-    Receiver, SseClient, StderrMode, StdioClient, Transport,
+    CallOptions, Caller, CloseReason, Connection, Control, Era, ErrorCode, ErrorObject, Incoming, Limits,
+    Options, Receiver, StderrMode, StdioClient, Transport,
 };
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::exit::Failure;
 use crate::launch::Launch;
-use crate::remote;
+use crate::remote::{self, Remote};
 use crate::report::Report;
 
 /// What we have yet to say when the call is over: a cancellation, an answer. A child that does not read is not waited
@@ -28,7 +28,7 @@ const EXCERPT: usize = 200;
 /// Whom to ask.
 pub(crate) enum Target {
     Command(Launch),
-    Url(Box<SseClient>),
+    Url(Box<Remote>),
 }
 
 impl Target {
@@ -36,11 +36,12 @@ impl Target {
     pub(crate) fn start(&self) -> &'static str {
         match self {
             Self::Command(_) => "the child",
-            Self::Url(_) => "the request for the event stream",
+            Self::Url(_) => "the first request",
         }
     }
 
-    async fn dial(&self, report: &Report) -> Result<Connection, Failure> {
+    /// A connection, and the era of who is there, if that was found out.
+    async fn dial(&self, report: &Report) -> Result<(Connection, Option<Era>), Failure> {
         let dialled = match self {
             Self::Command(launch) => {
                 let lines = report.clone();
@@ -49,9 +50,13 @@ impl Target {
                 let options = Options::new("stdio")
                     .with_limits(Limits::default().with_drain(DRAIN))
                     .with_tap(Arc::new(Strays { report: report.clone() }));
-                StdioClient::new(command).with_options(options).dial().await
+                let dialled = StdioClient::new(command).with_options(options).dial().await;
+                dialled.map(|connection| (connection, None))
             }
-            Self::Url(client) => (**client).clone().dial().await,
+            Self::Url(remote) => {
+                let connected = remote.connect().await;
+                connected.map(|connected| (connected.connection, connected.era))
+            }
         };
         dialled.map_err(|error| why(&error))
     }
@@ -64,12 +69,13 @@ pub(crate) struct Peer {
     control: Control,
     driver: JoinHandle<Arc<CloseReason>>,
     listener: JoinHandle<()>,
+    era: Option<Era>,
 }
 
 impl Peer {
     /// Starts the child, or opens the stream. `within` is that of the whole call, and its calls are not to end before.
     pub(crate) async fn dial(target: &Target, within: Duration, report: &Report) -> Result<Self, Failure> {
-        let connection = target.dial(report).await?;
+        let (connection, era) = target.dial(report).await?;
         let (endpoint, driver) = connection.split();
         let bounds = CallOptions::timeout(within.saturating_mul(2)).with_max_total(within.saturating_mul(2));
         Ok(Self {
@@ -77,7 +83,13 @@ impl Peer {
             control: endpoint.control,
             driver: tokio::spawn(driver),
             listener: tokio::spawn(listen(endpoint.receiver, report.clone())),
+            era,
         })
+    }
+
+    /// The era of the server, if it was found out when it was dialled.
+    pub(crate) fn era(&self) -> Option<Era> {
+        self.era
     }
 
     pub(crate) fn caller(&self) -> &Caller {

@@ -8,10 +8,10 @@ use std::path::PathBuf;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::uri::{Scheme, Uri};
 use mcp_transport::http::{HttpClient, HttpClientOptions, HttpRefused};
-use mcp_transport::{Error, Limits, Options, SseClient};
+use mcp_transport::{Connected, Connector, Error, Limits, Options, Strategy};
 
-/// How long one POST may take: some servers answer it only when they have answered the request in it.
-const POST_WAIT: std::time::Duration = std::time::Duration::from_secs(300);
+/// How long the head of an answer may take: a tool may work for long before a server begins to answer.
+const HEAD_WAIT: std::time::Duration = std::time::Duration::from_secs(3600);
 
 /// The most bytes of a file of headers; servers take 8 to 32 KiB of them.
 const MAX_FILE: u64 = 64 * 1024;
@@ -42,11 +42,39 @@ pub(crate) struct Args {
     /// Send the headers of this file, one on each line; empty lines and lines that start with `#` are skipped
     #[arg(long, value_name = "FILE")]
     header_file: Vec<PathBuf>,
+    /// How the server is spoken to
+    #[arg(long, value_enum, default_value_t)]
+    transport: Bindings,
+}
+
+/// Which bindings are tried, and in what order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Bindings {
+    /// Streamable HTTP, then HTTP+SSE
+    #[default]
+    HttpFirst,
+    /// HTTP+SSE, then Streamable HTTP
+    SseFirst,
+    /// Streamable HTTP only
+    HttpOnly,
+    /// HTTP+SSE only
+    SseOnly,
+}
+
+impl From<Bindings> for Strategy {
+    fn from(bindings: Bindings) -> Self {
+        match bindings {
+            Bindings::HttpFirst => Self::HttpFirst,
+            Bindings::SseFirst => Self::SseFirst,
+            Bindings::HttpOnly => Self::HttpOnly,
+            Bindings::SseOnly => Self::SseOnly,
+        }
+    }
 }
 
 impl Args {
     pub(crate) fn is_given(&self) -> bool {
-        !self.header.is_empty() || !self.header_file.is_empty()
+        !self.header.is_empty() || !self.header_file.is_empty() || self.transport != Bindings::default()
     }
 
     /// The headers. What is said about a wrong one does not show it.
@@ -96,6 +124,7 @@ impl fmt::Debug for Args {
         f.debug_struct("Args")
             .field("header", &self.header.len())
             .field("header_file", &self.header_file)
+            .field("transport", &self.transport)
             .finish()
     }
 }
@@ -107,22 +136,37 @@ pub(crate) fn is_url(word: &str) -> bool {
     starts("http://") || starts("https://")
 }
 
+/// A server, and how to reach it.
+#[derive(Clone, Debug)]
+pub(crate) struct Remote {
+    url: Uri,
+    connector: Connector,
+}
+
+impl Remote {
+    pub(crate) async fn connect(&self) -> Result<Connected, Error> {
+        self.connector.connect(self.url.clone()).await
+    }
+}
+
 /// What dials a server.
-pub(crate) fn client(url: &str, args: &Args, limits: Limits) -> Result<SseClient, String> {
+pub(crate) fn remote(url: &str, args: &Args, limits: Limits) -> Result<Remote, String> {
     let uri: Uri = url.parse().map_err(|error| format!("the URL cannot be used: {error}"))?;
     match uri.scheme() {
-        Some(scheme) if *scheme == Scheme::HTTP => {}
-        Some(scheme) if *scheme == Scheme::HTTPS => {
-            return Err("https is not available in this build: put a proxy that speaks it in between".into());
-        }
-        _ => return Err("the URL has to begin with http://".into()),
+        Some(scheme) if *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS => {}
+        _ => return Err("the URL has to begin with http:// or https://".into()),
     }
     if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
         return Err("the URL has a user name in it: send an Authorization header with --header-file".into());
     }
     let http =
-        HttpClient::new(HttpClientOptions::default().with_head(POST_WAIT).with_headers(args.headers()?));
-    Ok(SseClient::new(uri).with_http(http).with_options(Options::new("sse").with_limits(limits)))
+        HttpClient::new(HttpClientOptions::default().with_head(HEAD_WAIT).with_headers(args.headers()?));
+    let connector = Connector::new()
+        .with_http(http)
+        .with_options(Options::default().with_limits(limits))
+        .with_strategy(args.transport.into())
+        .with_client("mcp-bridge", env!("CARGO_PKG_VERSION"));
+    Ok(Remote { url: uri, connector })
 }
 
 /// What a server means that wants to know who asks, or knows and says no; `None` for every other error.
@@ -158,7 +202,7 @@ mod tests {
 
     fn headers(given: &[&str]) -> Result<HeaderMap, String> {
         let header = given.iter().map(|&text| text.into()).collect();
-        Args { header, header_file: Vec::new() }.headers()
+        Args { header, ..Args::default() }.headers()
     }
 
     #[test]
@@ -190,8 +234,9 @@ mod tests {
         ] {
             assert_eq!(is_url(word), url, "{word}");
         }
-        let client = |url| client(url, &Args::default(), Limits::default());
-        for url in ["https://a/", "http://u:secret@a/", "http://", "ftp://a/", "http://a b/", "/sse"] {
+        let client = |url| remote(url, &Args::default(), Limits::default());
+        assert!(client("https://a/").is_ok());
+        for url in ["http://u:secret@a/", "http://", "ftp://a/", "http://a b/", "/sse"] {
             let why = client(url).err().unwrap_or_else(|| panic!("{url} is taken"));
             assert!(!why.contains("secret"), "{why}");
         }

@@ -135,7 +135,7 @@ fn bytes_pass_unchanged() {
 #[test]
 fn a_session_that_ends_is_told() {
     let (url, seen, end) = recorded();
-    let mut connect = Connect::to(&url, &[]);
+    let mut connect = Connect::to(&url, &["--transport", "sse-only"]);
     connect.send(r#"{"jsonrpc":"2.0","id":5,"method":"wait"}"#);
     assert!(seen.recv().unwrap().starts_with("GET "));
     assert!(seen.recv().unwrap().starts_with("POST /message?sessionId=1 "));
@@ -150,14 +150,16 @@ fn a_session_that_ends_is_told() {
 fn who_cannot_be_reached() {
     let connect = |url: &str| run(bridge().args(["connect", url]));
     connect("http://127.0.0.1:1/sse").failed(&["cannot connect"]);
-    connect("https://127.0.0.1:1/sse").failed(&["https"]);
+    connect("https://127.0.0.1:1/sse").failed(&["cannot connect"]);
     connect("tools/list").failed(&["URL"]);
     connect(&raw(|_, socket| {
         socket.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").unwrap()
     }))
     .failed(&["404"]);
-    connect(&raw(|_, socket| socket.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").unwrap()))
-        .failed(&["no event stream"]);
+    connect(&raw(|_, socket| {
+        socket.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").unwrap()
+    }))
+    .failed(&["no event stream"]);
 }
 
 #[test]
@@ -224,6 +226,6 @@ fn a_stream_that_says_nothing_can_be_given_up() {
     let child = bridge().args(["call", &url, "x", "--timeout", "0.3"]).spawn().unwrap();
     let seen = output(child);
     assert_eq!(seen.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&seen.stderr).contains("event stream within 0.3 s"));
+    assert!(String::from_utf8_lossy(&seen.stderr).contains("the first request within 0.3 s"));
     drop(silent);
 }

@@ -44,7 +44,7 @@ fn a_child_is_served_and_asked() {
 #[test]
 fn what_call_says_about_urls() {
     call(&["http://127.0.0.1:1/sse", "x"]).failed(&["cannot connect"]);
-    call(&["https://127.0.0.1:1/sse", "x"]).failed(&["https"]);
+    call(&["https://127.0.0.1:1/sse", "x"]).failed(&["cannot connect"]);
     call(&["http://127.0.0.1:1/sse"]).failed(&["METHOD"]);
     call(&["http://127.0.0.1:1/sse", "x", "--demo"]).failed(&["URL"]);
     call(&["http://127.0.0.1:1/sse", "x", "{}", "--", "true"]).failed(&["URL"]);

@@ -242,10 +242,8 @@ async fn redirects_are_followed_within_the_origin() {
 
 #[tokio::test]
 async fn urls_that_nothing_can_be_sent_to() {
-    for (url, kind) in
-        [("https://127.0.0.1/mcp", ErrorKind::Refused), ("ftp://127.0.0.1/", ErrorKind::Misuse)]
-    {
+    for url in ["ftp://127.0.0.1/", "http://user@127.0.0.1/mcp"] {
         let mut client = mcp_streamable_http::StreamableClient::new(url.parse().unwrap());
-        assert_eq!(client.dial().await.unwrap_err().kind(), kind);
+        assert_eq!(client.dial().await.unwrap_err().kind(), ErrorKind::Misuse);
     }
 }

@@ -8,8 +8,8 @@
 //!                                     stdio, sockets        client
 //! ```
 //!
-//! This crate re-exports and does nothing else: each module is a crate that can be taken alone, and what most programs
-//! need stands at the root too.
+//! This crate re-exports: each module is a crate that can be taken alone, and what most programs need stands at the
+//! root too. Of its own it has one thing, `connect`, which finds out how a server is to be spoken to.
 //! It carries messages. It knows no tools, resources or prompts and does no handshake: that is the layer above.
 //!
 //! # A client of a stdio server
@@ -127,6 +127,8 @@
 //! | `stdio` | yes | the module `stdio`, and its client and server at the root |
 //! | `sse` | | the modules `sse` and `http`, and HTTP+SSE's client and server at the root |
 //! | `streamable-http` | | the modules `streamable_http` and `http`, and Streamable HTTP's server and client at the root |
+//! | `connect` | | `connect` and its `Connector`, and with them everything above |
+//! | `tls` | | `https` for the clients |
 //! | `full` | | all of them |
 //!
 //! # Limits and cancel safety
@@ -134,6 +136,11 @@
 //! [`Limits`] has every bound, with its default and its reason. Receiving loses nothing when its future is dropped;
 //! sending is reserve, then commit; each async function says so for itself. See [`core`].
 
+#[cfg(all(unix, feature = "connect"))]
+mod connect;
+
+#[cfg(all(unix, feature = "connect"))]
+pub use connect::{Binding, Connected, Connector, Strategy, Target, connect};
 #[cfg(any(feature = "sse", feature = "streamable-http"))]
 pub use mcp_http as http;
 pub use mcp_jsonrpc as jsonrpc;
@@ -153,7 +160,7 @@ pub use mcp_sse::{SseClient, SseListener, SseOptions, SseServer};
 #[cfg(all(unix, feature = "stdio"))]
 pub use mcp_stdio::{CommandSpec, StderrMode, StdioClient, StdioListener, own};
 #[cfg(feature = "streamable-http")]
-pub use mcp_streamable_http::{StreamableListener, StreamableOptions, StreamableServer};
+pub use mcp_streamable_http::{StreamableClient, StreamableListener, StreamableOptions, StreamableServer};
 pub use mcp_transport_core::{
     CallOptions, Caller, CloseReason, Connection, Context, Control, Endpoint, Era, Error, ErrorKind,
     Exchange, Incoming, Limits, Listener, Options, Receiver, Responder, Revision, Sender, Transport, serve,

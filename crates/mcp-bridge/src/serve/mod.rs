@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_transport::http::{Router, Server, ServerControl, ServerOptions};
+use mcp_transport::streamable_http::proto::ToolTable;
 use mcp_transport::streamable_http::{Answers, Legacy, MemoryEventStore};
 use mcp_transport::{Error, Limits, SseOptions, SseServer, StreamableOptions, StreamableServer};
 use tokio::runtime::Builder;
@@ -120,7 +121,7 @@ impl Args {
         options
     }
 
-    fn streamable(&self) -> StreamableOptions {
+    fn streamable(&self, tools: &Arc<ToolTable>) -> StreamableOptions {
         let mut options = StreamableOptions::default();
         let limits = options
             .limits
@@ -131,6 +132,7 @@ impl Args {
         options.max_sessions = self.max_sessions as usize;
         options.first_message = self.session_timeout;
         options.keep_alive = self.keep_alive;
+        options.tools = Some(tools.clone());
         if self.stateless {
             options.legacy = Legacy::Stateless;
         }
@@ -192,7 +194,8 @@ async fn serve(args: Args, report: &Report) -> Result<Exit, String> {
     let mut signals = Signals::new().map_err(|error| format!("signals cannot be handled: {error}"))?;
     args.listen.check()?;
     let (sse, opened) = SseServer::new(args.sse());
-    let (streamable, also_opened) = StreamableServer::new(args.streamable());
+    let tools = Arc::new(ToolTable::default());
+    let (streamable, also_opened) = StreamableServer::new(args.streamable(&tools));
     let prefix = args.listen.prefix()?;
     let options = ServerOptions::default()
         .with_drain(args.shutdown_grace.saturating_add(AFTER_GRACE))
@@ -214,6 +217,7 @@ async fn serve(args: Args, report: &Report) -> Result<Exit, String> {
         grace: args.shutdown_grace,
         // Children that are on their way out, of sessions that have ended, are as many again at most.
         children: args.max_sessions as usize * 2,
+        tools,
     };
     // The drain of the server waits for the sessions, so that what is left of it waits with them.
     let (done, all_done) = oneshot::channel();

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use mcp_transport::core::relay;
 use mcp_transport::http::ServerControl;
+use mcp_transport::streamable_http::proto::ToolTable;
 use mcp_transport::{
     CloseReason, Connection, Control, ErrorObject, Incoming, Limits, Listener, Options, StderrMode,
     StdioClient, serve,
@@ -50,6 +51,8 @@ pub(super) struct Sessions {
     pub(super) grace: Duration,
     /// Children at once.
     pub(super) children: usize,
+    /// Which parameters of tools clients of 2026-07-28 mirror in headers, as far as lists of tools have come by.
+    pub(super) tools: Arc<ToolTable>,
 }
 
 impl Sessions {
@@ -92,7 +95,7 @@ impl Sessions {
             };
             if session.control().context().session.is_none() {
                 let span = tracing::info_span!("sessionless");
-                let run = sessionless::run(session, self.backend.clone(), env!("CARGO_PKG_VERSION"));
+                let run = sessionless::run(session, self.backend.clone(), self.tools.clone());
                 running.spawn(run.instrument(span));
                 continue;
             }

@@ -5,9 +5,11 @@
 //!                         └─ legacy ──▶ a child that was initialized for everybody
 //! ```
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_transport::core::queue;
+use mcp_transport::streamable_http::proto::ToolTable;
 use mcp_transport::{
     Connection, Era, ErrorCode, ErrorObject, Exchange, Id, Incoming, Json, Notification, Outcome, Request,
     Revision, serve,
@@ -30,7 +32,7 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const RESTART: Duration = Duration::from_secs(1);
 
 /// Serves what arrives on the connection that has no session, until it ends.
-pub(super) async fn run(front: Connection, backend: Backend, version: &'static str) {
+pub(super) async fn run(front: Connection, backend: Backend, tools: Arc<ToolTable>) {
     if let Backend::Demo = backend {
         demo::serve_on(front).await;
         return;
@@ -39,7 +41,9 @@ pub(super) async fn run(front: Connection, backend: Backend, version: &'static s
     let queues = [Era::Modern, Era::Legacy].map(|era| {
         let (queue, requests) = queue::channel(WAITING, WAITING);
         let span = tracing::info_span!("shared", ?era);
-        kept.spawn(Kept { backend: backend.clone(), era, version }.keep(requests).instrument(span));
+        kept.spawn(
+            Kept { backend: backend.clone(), era, tools: tools.clone() }.keep(requests).instrument(span),
+        );
         queue
     });
     let [modern, legacy] = queues;
@@ -65,7 +69,7 @@ pub(super) async fn run(front: Connection, backend: Backend, version: &'static s
 struct Kept {
     backend: Backend,
     era: Era,
-    version: &'static str,
+    tools: Arc<ToolTable>,
 }
 
 /// What a child turned out to be.
@@ -97,8 +101,10 @@ impl Kept {
             match found {
                 Ok(Ok(Found::Speaks(said))) => {
                     tracing::info!("a shared child is there");
+                    // Headers mirror parameters in this era only.
+                    let tools = (self.era == Era::Modern).then(|| self.tools.clone());
                     let own = |exchange| self.own_answer(exchange, &said);
-                    let ended = Share::new(child, asked).run(first, requests, own).await;
+                    let ended = Share::new(child, asked, tools).run(first, requests, own).await;
                     if ended == Ended::Front {
                         return;
                     }
@@ -152,7 +158,7 @@ impl Kept {
     /// The handshake of its era.
     async fn meet(&self, child: &mut Connection, asked: &mut u64) -> Result<Found, String> {
         *asked += 1;
-        let info = json!({ "name": "mcp-bridge", "version": self.version });
+        let info = json!({ "name": "mcp-bridge", "version": env!("CARGO_PKG_VERSION") });
         let request = match self.era {
             Era::Modern => Request::with_params(
                 *asked,

@@ -10,14 +10,16 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use mcp_transport::core::Responder;
 use mcp_transport::core::queue::Receiver;
 use mcp_transport::jsonrpc::{Object, ScanLimits};
+use mcp_transport::streamable_http::proto::ToolTable;
 use mcp_transport::{
-    Connection, ErrorCode, ErrorObject, Exchange, Id, Incoming, Message, Notification, Request, Response,
-    Sender,
+    Connection, ErrorCode, ErrorObject, Exchange, Id, Incoming, Message, Notification, Outcome, Request,
+    Response, Sender,
 };
 
 const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
@@ -32,6 +34,8 @@ pub(super) struct Share {
     last: u64,
     /// What finds no room; until it does, nothing more is asked.
     held: VecDeque<Message>,
+    /// Learns from the lists of tools that come by.
+    tools: Option<Arc<ToolTable>>,
 }
 
 /// A request that the child has not answered.
@@ -41,6 +45,8 @@ struct Asked {
     token: Option<Id>,
     /// Whether it asked for log messages.
     logs: bool,
+    /// Whether its answer says which parameters are mirrored in headers.
+    lists_tools: bool,
 }
 
 /// Why sharing ended.
@@ -54,8 +60,8 @@ pub(super) enum Ended {
 
 impl Share {
     /// For a child that was asked `last` requests so far, and has answered them.
-    pub(super) fn new(child: Connection, last: u64) -> Self {
-        Self { sender: child.sender(), child, asked: HashMap::new(), last, held: VecDeque::new() }
+    pub(super) fn new(child: Connection, last: u64, tools: Option<Arc<ToolTable>>) -> Self {
+        Self { sender: child.sender(), child, asked: HashMap::new(), last, held: VecDeque::new(), tools }
     }
 
     /// Passes on requests until either side ends; `own` answers those that are not the child's to answer, and gives back
@@ -168,7 +174,8 @@ impl Share {
         };
         let numbered: Request = renamed.with_id(&Id::from(number));
         let len = numbered.len();
-        self.asked.insert(number, Asked { responder, token: own, logs });
+        let lists_tools = request.method() == "tools/list";
+        self.asked.insert(number, Asked { responder, token: own, logs, lists_tools });
         match self.sender.try_send(numbered) {
             Ok(None) => {}
             Ok(Some(message)) => self.held.push_back(message),
@@ -209,7 +216,15 @@ impl Share {
 
     fn answer(&mut self, response: Response) {
         match number(response.id().as_ref()).and_then(|number| self.asked.remove(&number)) {
-            Some(asked) => asked.responder.respond(response),
+            Some(asked) => {
+                if let (true, Some(tools), Outcome::Result(result)) =
+                    (asked.lists_tools, &self.tools, response.outcome())
+                {
+                    // What is wrong in it is for its reader to find: every byte passes.
+                    tools.learn(result);
+                }
+                asked.responder.respond(response);
+            }
             None => tracing::debug!(?response, "an answer that nobody waits for"),
         }
     }

@@ -135,7 +135,7 @@ async fn every_head_with_every_route() {
     let server = Server::bind(([127, 0, 0, 1], 0).into(), ServerOptions::default()).await.unwrap();
     let control = server.control();
     let (sse, mut sessions) = SseServer::new(args.sse());
-    let (streamable, _connections) = StreamableServer::new(args.streamable());
+    let (streamable, _connections) = StreamableServer::new(args.streamable(&Default::default()));
     let router = args.router(PORT, &args.listen.prefix().unwrap(), &sse, &streamable, &control).unwrap();
     let routes = router.routes();
     let mut paths: Vec<String> = routes.iter().map(|route| format!("/a/b{}", route.path())).collect();

@@ -46,6 +46,10 @@ pub(super) async fn answer<E: Events>(mut events: E, plan: &Plan) -> Reply {
     }
     let mut silence: Option<Pin<Box<Sleep>>> = None;
     let first = poll_fn(|cx| {
+        // Where it is to end here, that takes a stream that says so; the body finds it again.
+        if events.poll_released(cx).is_ready() {
+            return Poll::Ready(First::Silence);
+        }
         if let Poll::Ready(event) = events.poll_event(cx) {
             return Poll::Ready(event.map_or(First::End, First::Event));
         }
@@ -53,11 +57,7 @@ pub(super) async fn answer<E: Events>(mut events: E, plan: &Plan) -> Reply {
             return Poll::Ready(First::Silence);
         }
         let silence = silence.get_or_insert_with(|| Box::pin(sleep(plan.wait)));
-        if silence.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(First::Silence);
-        }
-        // It is to end, which takes a stream that says so; the body finds it again.
-        events.poll_released(cx).map(|_| First::Silence)
+        silence.as_mut().poll(cx).map(|()| First::Silence)
     })
     .await;
     match first {

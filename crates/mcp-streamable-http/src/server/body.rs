@@ -94,6 +94,13 @@ impl<E: Events> EventBody<E> {
     fn gather(&mut self, cx: &mut Context<'_>) {
         while self.frames.len() < GATHER {
             let Some(events) = &mut self.events else { return };
+            if let Poll::Ready(wait) = events.poll_released(cx) {
+                let mut text = BytesMut::new();
+                encode_retry(&mut text, wait);
+                self.frames.extend(&text);
+                self.events = None;
+                return;
+            }
             match events.poll_event(cx) {
                 Poll::Ready(Some(event)) => {
                     write_event(&mut self.frames, event.position, event.message.into_line());
@@ -104,15 +111,7 @@ impl<E: Events> EventBody<E> {
                     }
                     self.events = None;
                 }
-                Poll::Pending => {
-                    if let Poll::Ready(wait) = events.poll_released(cx) {
-                        let mut text = BytesMut::new();
-                        encode_retry(&mut text, wait);
-                        self.frames.extend(&text);
-                        self.events = None;
-                    }
-                    return;
-                }
+                Poll::Pending => return,
             }
         }
     }

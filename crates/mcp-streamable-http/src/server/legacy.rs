@@ -349,19 +349,13 @@ fn gone_or(session: &Session, full: Refusal) -> Refusal {
     if ended || session.is_closed() { unknown() } else { full }
 }
 
-fn requests(messages: &[Result<Message, Malformed>]) -> impl Iterator<Item = &Request> {
-    messages.iter().filter_map(|message| match message {
-        Ok(Message::Request(request)) => Some(request),
-        _ => None,
-    })
-}
-
 /// How many answers a batch has; `None` when nothing in it is a message, nor has an id to be answered with.
 pub(super) fn answers(messages: &[Result<Message, Malformed>]) -> Option<usize> {
-    let answered = messages
-        .iter()
-        .filter(|message| message.as_ref().is_err_and(|malformed| malformed.answer().is_some()));
-    let answers = requests(messages).count() + answered.count();
+    let is_answered = |message: &&Result<Message, Malformed>| match message {
+        Ok(message) => matches!(message, Message::Request(_)),
+        Err(malformed) => malformed.answer().is_some(),
+    };
+    let answers = messages.iter().filter(is_answered).count();
     (answers > 0 || messages.iter().any(Result::is_ok)).then_some(answers)
 }
 

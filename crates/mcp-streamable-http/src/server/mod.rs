@@ -25,19 +25,18 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 use mcp_http::proto::MediaType;
 use mcp_http::{Arrived, Handler, Payload, Refusal, Reply, Route, Takes, json_reply};
-use mcp_jsonrpc::{Batch, ErrorCode, ErrorObject, Id, Message, Response};
+use mcp_jsonrpc::{ErrorCode, ErrorObject, Id, Message, Response};
 use mcp_transport_core::{
     BoxFuture, Connection, Context as MessageContext, Control, Era, Error, Frame, Listener, Options,
-    Principal, Revision, queue, response_stream,
+    Principal, Revision, queue,
 };
 use tokio::time::timeout;
 
 pub use legacy::StreamHandle;
 
 use crate::config::{Legacy, StreamableOptions};
-use crate::proto::{Refused, check_modern, era_of, era_of_headers, modern_status, unsupported};
-use answer::{Plan, answer};
-use modern::Alone;
+use crate::proto::{era_of, era_of_headers, unsupported};
+use answer::Plan;
 use sessions::Sessions;
 use wire::SessionlessWire;
 
@@ -212,88 +211,6 @@ impl Shared {
                 None => self.modern(arrived).await,
             },
         }
-    }
-
-    /// # Spec
-    ///
-    /// MCP 2026-07-28, transports, Streamable HTTP, Sending Messages.
-    async fn modern(&self, arrived: Arrived) -> Result<Reply, Refusal> {
-        let Arrived { parts, payload, peer, principal, .. } = arrived;
-        let message = match payload {
-            Payload::Message(message) => message,
-            payload => {
-                let error = ErrorObject::new(ErrorCode::INVALID_REQUEST, "this revision has no batches");
-                return Ok(refused(payload, &error));
-            }
-        };
-        let checked = check_modern(&parts.headers, &message, MODERN, self.options.tools.as_deref());
-        let revision = match checked {
-            Ok(revision) => revision,
-            Err(Refused { status, error }) => {
-                return Ok(json_error(status, asked(&message).as_ref(), &error));
-            }
-        };
-        let context = context(parts, peer, principal, Some(revision));
-        self.alone(message, context, Era::Modern).await
-    }
-
-    /// A legacy message where there are no sessions.
-    async fn stateless(&self, arrived: Arrived) -> Result<Reply, Refusal> {
-        let revision = legacy::revision(&arrived.parts.headers)?;
-        let Arrived { parts, payload, peer, principal, .. } = arrived;
-        let context = context(parts, peer, principal, revision);
-        match payload {
-            Payload::Message(message) => self.alone(message, context, Era::Legacy).await,
-            // MCP 2025-06-18, transports, Protocol Version Header: without it, 2025-03-26.
-            Payload::Batch(batch) if revision.unwrap_or(Revision::V2025_03_26).has_batches() => {
-                self.alone_together(batch, context).await
-            }
-            payload => Ok(legacy::no_batch(payload)),
-        }
-    }
-
-    /// The same for a batch.
-    async fn alone_together(&self, batch: Batch, context: MessageContext) -> Result<Reply, Refusal> {
-        let messages: Vec<_> = batch.messages().collect();
-        let limits = &self.options.sessionless_limits;
-        let (outlet, source) = response_stream(limits.outbound_bytes, limits.outbound_count);
-        let Some(answers) = legacy::answers(&messages) else {
-            return Ok(legacy::no_batch(Payload::Batch(batch)));
-        };
-        let control = self.control.clone();
-        let events = Alone { source, era: Era::Legacy, request: None, control, finished: false };
-        self.post_batch(&self.sessionless, messages, &Arc::new(context), outlet).await?;
-        if answers == 0 {
-            return Ok(accepted());
-        }
-        Ok(answer(events, &self.plan(false, |_| StatusCode::OK)).await)
-    }
-
-    /// Gives a message to the sessionless connection, and answers it if it is a request.
-    async fn alone(&self, message: Message, context: MessageContext, era: Era) -> Result<Reply, Refusal> {
-        let options = &self.options;
-        let context = Arc::new(context);
-        let message = message_of_its_own(message);
-        let len = message.len();
-        let request = match message {
-            Message::Request(request) => request,
-            other => {
-                self.deliver(&self.sessionless, len, Frame::Message(other, Some(context))).await?;
-                return Ok(accepted());
-            }
-        };
-        let limits = &options.sessionless_limits;
-        let (outlet, source) = response_stream(limits.outbound_bytes, limits.outbound_count);
-        let id = request.id();
-        // From here on a client that goes away gives it up.
-        let control = self.control.clone();
-        let events = Alone { source, era, request: Some(id), control, finished: false };
-        self.deliver(&self.sessionless, len, Frame::Request(request, context, outlet)).await?;
-        let plan = match era {
-            Era::Modern => Plan { waits: true, ..self.plan(true, modern_status) },
-            Era::Legacy => self.plan(true, |_| StatusCode::OK),
-        };
-        Ok(answer(events, &plan).await)
     }
 
     fn plan(&self, single: bool, status: fn(&ErrorObject) -> StatusCode) -> Plan {

@@ -1,20 +1,115 @@
 //! Requests without a session: each stands alone, and closing its response gives it up.
 
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use mcp_jsonrpc::{ErrorObject, Id, Message, Response};
-use mcp_transport_core::{Control, Era, ResponseStream};
+use http::StatusCode;
+use mcp_http::{Arrived, Payload, Refusal, Reply, detached};
+use mcp_jsonrpc::{Batch, ErrorCode, ErrorObject, Id, Message, Response};
+use mcp_transport_core::{
+    Context as MessageContext, Control, Era, Frame, ResponseStream, Revision, response_stream,
+};
 
+use super::answer::{Plan, answer};
 use super::body::{Event, Events, Opening};
+use super::{MODERN, Shared, accepted, asked, context, json_error, legacy, message_of_its_own, refused};
+use crate::proto::{Refused, check_modern, modern_status};
+
+impl Shared {
+    /// # Spec
+    ///
+    /// MCP 2026-07-28, transports, Streamable HTTP, Sending Messages.
+    pub(super) async fn modern(&self, arrived: Arrived) -> Result<Reply, Refusal> {
+        let Arrived { parts, payload, peer, principal, .. } = arrived;
+        let message = match payload {
+            Payload::Message(message) => message,
+            payload => {
+                let error = ErrorObject::new(ErrorCode::INVALID_REQUEST, "this revision has no batches");
+                return Ok(refused(payload, &error));
+            }
+        };
+        let checked = check_modern(&parts.headers, &message, MODERN, self.options.tools.as_deref());
+        let revision = match checked {
+            Ok(revision) => revision,
+            Err(Refused { status, error }) => {
+                return Ok(json_error(status, asked(&message).as_ref(), &error));
+            }
+        };
+        // MCP 2026-07-28, subscriptions: this one stays open, and its head would keep a read buffer for as long.
+        let stays = message.method().is_some_and(|method| method == "subscriptions/listen");
+        let parts = if stays { detached(parts) } else { parts };
+        let context = context(parts, peer, principal, Some(revision));
+        self.alone(message, context, Era::Modern).await
+    }
+
+    /// A legacy message where there are no sessions.
+    pub(super) async fn stateless(&self, arrived: Arrived) -> Result<Reply, Refusal> {
+        let revision = legacy::revision(&arrived.parts.headers)?;
+        let Arrived { parts, payload, peer, principal, .. } = arrived;
+        let context = context(parts, peer, principal, revision);
+        match payload {
+            Payload::Message(message) => self.alone(message, context, Era::Legacy).await,
+            // MCP 2025-06-18, transports, Protocol Version Header: without it, 2025-03-26.
+            Payload::Batch(batch) if revision.unwrap_or(Revision::V2025_03_26).has_batches() => {
+                self.alone_together(batch, context).await
+            }
+            payload => Ok(legacy::no_batch(payload)),
+        }
+    }
+
+    /// The same for a batch.
+    async fn alone_together(&self, batch: Batch, context: MessageContext) -> Result<Reply, Refusal> {
+        let messages: Vec<_> = batch.messages().collect();
+        let limits = &self.options.sessionless_limits;
+        let (outlet, source) = response_stream(limits.outbound_bytes, limits.outbound_count);
+        let Some(answers) = legacy::answers(&messages) else {
+            return Ok(legacy::no_batch(Payload::Batch(batch)));
+        };
+        let control = self.control.clone();
+        let events = Alone { source, era: Era::Legacy, request: None, control, finished: false };
+        self.post_batch(&self.sessionless, messages, &Arc::new(context), outlet).await?;
+        if answers == 0 {
+            return Ok(accepted());
+        }
+        Ok(answer(events, &self.plan(false, |_| StatusCode::OK)).await)
+    }
+
+    /// Gives a message to the sessionless connection, and answers it if it is a request.
+    async fn alone(&self, message: Message, context: MessageContext, era: Era) -> Result<Reply, Refusal> {
+        let options = &self.options;
+        let context = Arc::new(context);
+        let message = message_of_its_own(message);
+        let len = message.len();
+        let request = match message {
+            Message::Request(request) => request,
+            other => {
+                self.deliver(&self.sessionless, len, Frame::Message(other, Some(context))).await?;
+                return Ok(accepted());
+            }
+        };
+        let limits = &options.sessionless_limits;
+        let (outlet, source) = response_stream(limits.outbound_bytes, limits.outbound_count);
+        let id = request.id();
+        // From here on a client that goes away gives it up.
+        let control = self.control.clone();
+        let events = Alone { source, era, request: Some(id), control, finished: false };
+        self.deliver(&self.sessionless, len, Frame::Request(request, context, outlet)).await?;
+        let plan = match era {
+            Era::Modern => Plan { waits: true, ..self.plan(true, modern_status) },
+            Era::Legacy => self.plan(true, |_| StatusCode::OK),
+        };
+        Ok(answer(events, &plan).await)
+    }
+}
 
 /// The reader of one exchange's stream.
-pub(super) struct Alone {
-    pub(super) source: ResponseStream,
-    pub(super) era: Era,
-    pub(super) request: Option<Id>,
-    pub(super) control: Control,
-    pub(super) finished: bool,
+struct Alone {
+    source: ResponseStream,
+    era: Era,
+    request: Option<Id>,
+    control: Control,
+    finished: bool,
 }
 
 impl Events for Alone {

@@ -17,10 +17,10 @@ use mcp_transport_core::{Control, Frame, Principal, ResponseStream, Revision, qu
 use tokio::time::Instant;
 
 use super::body::{Event, Events, Opening};
-use super::stream::{GENERAL, Left, Pulled, Stream};
+use super::stream::{GENERAL, Left, Pulled, Stream, Taken};
 use crate::config::StreamableOptions;
 use crate::proto::EventPosition;
-use crate::store::{Lost, StreamKey};
+use crate::store::{EventStore, Lost, StreamKey};
 
 /// Finished streams of a session that are kept until they are acknowledged; then the oldest one goes.
 const MAX_FINISHED: usize = 64;
@@ -34,7 +34,8 @@ pub(super) struct Session {
     options: Arc<StreamableOptions>,
     /// Set once, when the connection is made.
     control: OnceLock<Control>,
-    streams: Mutex<HashMap<u64, Arc<Stream>>>,
+    /// `None` once it has ended.
+    streams: Mutex<Option<HashMap<u64, Arc<Stream>>>>,
     next: AtomicU64,
     revision: Mutex<Option<Revision>>,
     /// POSTs that are being looked at, and messages that came after `initialize`.
@@ -66,7 +67,7 @@ impl Session {
             posted,
             unrelated: outlet.queue().clone(),
             control: OnceLock::new(),
-            streams: Mutex::default(),
+            streams: Mutex::new(Some(HashMap::new())),
             next: AtomicU64::new(GENERAL),
             revision: Mutex::default(),
             posts: AtomicUsize::new(0),
@@ -105,8 +106,15 @@ impl Session {
         let number = self.next.fetch_add(1, Relaxed);
         let store = self.options.store.clone();
         let stream = Arc::new(Stream::new(self.key(number), source, store));
-        lock(&self.streams).insert(number, stream.clone());
+        match &mut *lock(&self.streams) {
+            Some(streams) => drop(streams.insert(number, stream.clone())),
+            None => stream.forsake(),
+        }
         stream
+    }
+
+    fn stream(&self, number: u64) -> Option<Arc<Stream>> {
+        lock(&self.streams).as_ref()?.get(&number).cloned()
     }
 
     /// Opens the stream of one POST, with its first reader.
@@ -120,14 +128,16 @@ impl Session {
     /// The general stream for a client that has not seen any of it, or not the newest.
     pub(super) async fn general(self: &Arc<Self>) -> Result<(Attached, Replay), Refusal> {
         let conflict = || Refusal::new(StatusCode::CONFLICT, "the session has an open stream already\n");
-        let stream = lock(&self.streams).get(&GENERAL).cloned().ok_or_else(ended)?;
-        let taken = stream.try_attach().ok_or_else(conflict)?;
-        let attached = Attached { session: self.clone(), stream, reader: Some(taken.reader), request: None };
+        let stream = self.stream(GENERAL).ok_or_else(ended)?;
+        let reader = Some(stream.try_attach().ok_or_else(conflict)?);
+        let mut attached = Attached { session: self.clone(), stream, reader, request: None };
+        let taken = attached.take_over().await.ok_or_else(conflict)?;
         let replay = match &self.options.store {
-            // What was kept while nobody read. If some of it was given up, what is left of it cannot be told apart.
             Some(store) => {
-                let found = store.after(&attached.stream.key, taken.delivered, taken.last).await;
-                Replay::new(GENERAL, taken.last, found.unwrap_or_default())
+                let key = &attached.stream.key;
+                let events = newest(&**store, key, taken.delivered, taken.last).await;
+                attached.stream.note_delivered(taken.last);
+                Replay::new(GENERAL, taken.last, events)
             }
             None => Replay::default(),
         };
@@ -139,19 +149,19 @@ impl Session {
         self.sweep();
         let gone = || Refusal::new(StatusCode::BAD_REQUEST, "what follows this event id is not there\n");
         let store = self.options.store.clone().ok_or_else(gone)?;
-        let stream = lock(&self.streams).get(&from.stream).cloned().ok_or_else(gone)?;
-        let mut attached = Attached { session: self.clone(), stream, reader: None, request: None };
-        let Attached { stream, reader, .. } = &mut attached;
-        let taken = poll_fn(|cx| stream.poll_take_over(reader, cx)).await;
-        // Somebody else came for it meanwhile.
-        let taken =
-            taken.ok_or_else(|| Refusal::new(StatusCode::CONFLICT, "the stream is read elsewhere\n"))?;
-        if from.seq > taken.last {
+        let stream = self.stream(from.stream).ok_or_else(gone)?;
+        // Looked at before it is taken over too: an id that leads nowhere disturbs nobody who reads.
+        let last = stream.last().ok_or_else(gone)?;
+        if from.seq > last || store.after(&stream.key, from.seq, last).await.is_err() {
             return Err(gone());
         }
+        let mut attached = Attached { session: self.clone(), stream, reader: None, request: None };
+        let elsewhere = || Refusal::new(StatusCode::CONFLICT, "the stream is read elsewhere\n");
+        let taken = attached.take_over().await.ok_or_else(elsewhere)?;
         let key = &attached.stream.key;
         let events = store.after(key, from.seq, taken.last).await.map_err(|Lost| gone())?;
         store.acknowledge(key, from.seq);
+        attached.stream.note_delivered(taken.last);
         if events.is_empty() && attached.stream.is_over() {
             // It is all there already: an empty stream would only have the client come back again.
             self.forget(&attached.stream);
@@ -161,24 +171,23 @@ impl Session {
     }
 
     fn forget(&self, stream: &Stream) {
-        let removed = lock(&self.streams).remove(&stream.number());
-        if let Some(store) = &self.options.store {
-            store.forget(&stream.key);
-        }
+        let removed = lock(&self.streams).as_mut().and_then(|streams| streams.remove(&stream.number()));
+        stream.forget();
         drop(removed);
     }
 
-    /// Lets go of streams that nobody came back for.
-    fn sweep(&self) {
+    /// When the next stream is to be let go that nobody has come back for.
+    pub(super) fn next_sweep(&self) -> Option<Instant> {
+        let ended = lock(&self.streams).as_ref().and_then(|streams| finished(streams).map(|(at, _)| at).min())?;
+        Some(ended + self.options.keep_finished.min(FAR))
+    }
+
+    /// Lets go of streams that nobody has come back for.
+    pub(super) fn sweep(&self) {
         let now = Instant::now();
         let mut over = Vec::new();
-        {
-            let mut streams = lock(&self.streams);
-            let mut finished: Vec<(Instant, u64)> = streams
-                .iter()
-                .filter(|(number, _)| **number != GENERAL)
-                .filter_map(|(number, stream)| Some((stream.ended()?, *number)))
-                .collect();
+        if let Some(streams) = &mut *lock(&self.streams) {
+            let mut finished: Vec<(Instant, u64)> = finished(streams).collect();
             finished.sort_unstable();
             let surplus = finished.len().saturating_sub(MAX_FINISHED);
             for (place, (at, number)) in finished.into_iter().enumerate() {
@@ -187,26 +196,24 @@ impl Session {
                 }
             }
         }
-        if let Some(store) = &self.options.store {
-            over.iter().for_each(|stream| store.forget(&stream.key));
-        }
+        over.iter().for_each(|stream| stream.forget());
     }
 
     /// The session is over: nothing of it is kept.
     pub(super) fn end(&self) {
         self.posted.close();
-        let streams = std::mem::take(&mut *lock(&self.streams));
-        if let Some(store) = &self.options.store {
-            streams.values().for_each(|stream| store.forget(&stream.key));
-        }
+        let streams = lock(&self.streams).take();
+        streams.iter().flat_map(HashMap::values).for_each(|stream| stream.forsake());
     }
 
     /// Takes what nobody reads into the store, so that no handler waits for a client that has gone.
     pub(super) fn poll_pump(&self, cx: &mut Context<'_>) {
         let former = lock(&self.pump).replace(cx.waker().clone());
         drop(former);
-        let alone: Vec<Arc<Stream>> =
-            lock(&self.streams).values().filter(|stream| stream.is_alone()).cloned().collect();
+        let alone: Vec<Arc<Stream>> = {
+            let streams = lock(&self.streams);
+            streams.iter().flat_map(HashMap::values).filter(|stream| stream.is_alone()).cloned().collect()
+        };
         for stream in alone {
             // A stream in a session has a bounded queue, so this ends.
             while let Poll::Ready(Pulled::Event(..)) = stream.poll_pull(None, cx) {}
@@ -222,8 +229,7 @@ impl Session {
 
     /// Whether somebody reads what belongs to no request: then whoever says it waits for room.
     pub(super) fn is_read(&self) -> bool {
-        let general = lock(&self.streams).get(&GENERAL).cloned();
-        general.is_some_and(|stream| stream.is_busy())
+        self.stream(GENERAL).is_some_and(|stream| stream.is_busy())
     }
 
     /// Whether nothing more can come in.
@@ -257,8 +263,10 @@ impl Session {
         let in_flight = self.control().is_some_and(|control| control.health().in_flight > 0);
         let busy = in_flight
             || self.posts.load(Relaxed) > 0
-            || lock(&self.streams).values().any(|stream| stream.is_busy());
+            || lock(&self.streams).iter().flat_map(HashMap::values).any(|stream| stream.is_busy());
         if busy {
+            // It is idle from the end of what happens, of which nobody tells.
+            self.touch();
             return None;
         }
         let keep = match self.messages.load(Relaxed) {
@@ -271,6 +279,31 @@ impl Session {
 
 /// A time that no process sees the end of, and that no clock overflows by.
 pub(super) const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+
+/// Streams whose end nobody has come for, and since when.
+fn finished(streams: &HashMap<u64, Arc<Stream>>) -> impl Iterator<Item = (Instant, u64)> {
+    let of_posts = streams.iter().filter(|(number, _)| **number != GENERAL);
+    of_posts.filter_map(|(number, stream)| Some((stream.ended()?, *number)))
+}
+
+/// What is left of the events after `from`, up to `last`, for a client that has seen none of them: the oldest ones may
+/// have been given up.
+async fn newest(store: &dyn EventStore, key: &StreamKey, from: u64, last: u64) -> Vec<Bytes> {
+    match store.after(key, from, last).await {
+        Ok(events) => events,
+        Err(Lost) => {
+            let (mut lost, mut kept, mut events) = (from, last, Vec::new());
+            while kept.saturating_sub(lost) > 1 {
+                let between = lost + (kept - lost) / 2;
+                match store.after(key, between, last).await {
+                    Ok(found) => (kept, events) = (between, found),
+                    Err(Lost) => lost = between,
+                }
+            }
+            events
+        }
+    }
+}
 
 fn ended() -> Refusal {
     Refusal::new(StatusCode::NOT_FOUND, "no such session\n")
@@ -328,6 +361,12 @@ impl Attached {
         }
         let priming = Some(EventPosition { stream: self.stream.number(), seq: last });
         Opening { priming, retry: self.session.options.retry }
+    }
+
+    /// Waits until nobody else is at it; `None` when somebody else has come for it meanwhile.
+    async fn take_over(&mut self) -> Option<Taken> {
+        let Self { stream, reader, .. } = self;
+        poll_fn(|cx| stream.poll_take_over(reader, cx)).await
     }
 
     fn place(&self, seq: Option<u64>) -> Option<EventPosition> {
@@ -401,7 +440,7 @@ impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
             .field("id", &self.id)
-            .field("streams", &lock(&self.streams).len())
+            .field("streams", &lock(&self.streams).as_ref().map(HashMap::len))
             .finish_non_exhaustive()
     }
 }

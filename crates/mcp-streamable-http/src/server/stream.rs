@@ -47,6 +47,8 @@ struct Inner {
     waiting: Option<Waker>,
     /// The response is to end here, and the client to come back after that long.
     released: Option<Duration>,
+    /// The session has ended: nobody comes back, and nothing is kept.
+    forsaken: bool,
 }
 
 /// What a pull brings.
@@ -61,7 +63,6 @@ pub(super) enum Pulled {
 
 /// A stream as somebody finds it who takes it over.
 pub(super) struct Taken {
-    pub(super) reader: u64,
     pub(super) last: u64,
     pub(super) delivered: u64,
 }
@@ -82,9 +83,15 @@ impl Stream {
         self.key.stream
     }
 
+    /// The place of its newest event; `None` while it has no places, so that nobody can have been told of one.
+    pub(super) fn last(&self) -> Option<u64> {
+        let inner = self.inner();
+        inner.committed.then_some(inner.last)
+    }
+
     /// Whether its events have ids, by which a client can come back.
     pub(super) fn has_ids(&self) -> bool {
-        self.store.is_some()
+        self.store.is_some() && !self.inner().forsaken
     }
 
     /// Its first reader.
@@ -95,17 +102,21 @@ impl Stream {
         inner.readers
     }
 
-    /// Attaches, unless somebody reads already.
-    pub(super) fn try_attach(&self) -> Option<Taken> {
+    /// Attaches, unless somebody reads already. What the pump is at has to be waited for, as when one takes over.
+    pub(super) fn try_attach(&self) -> Option<u64> {
         let mut inner = self.inner();
         if inner.reader.is_some() {
             return None;
         }
         inner.readers += 1;
         inner.reader = Some(inner.readers);
-        let taken = Taken { reader: inner.readers, last: inner.last, delivered: inner.delivered };
-        inner.delivered = inner.last;
-        Some(taken)
+        inner.reader
+    }
+
+    /// A reader was given what was kept up to this place.
+    pub(super) fn note_delivered(&self, place: u64) {
+        let mut inner = self.inner();
+        inner.delivered = inner.delivered.max(place);
     }
 
     /// Attaches in place of whoever reads, who is told; ready when nobody else is pulling any more.
@@ -114,27 +125,26 @@ impl Stream {
         reader: &mut Option<u64>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Taken>> {
-        let mut wake = None;
+        let (mut reading, mut waiting) = (None, None);
         let polled = {
             let mut inner = self.inner();
             let mine = *reader.get_or_insert_with(|| {
                 inner.readers += 1;
                 inner.reader = Some(inner.readers);
-                wake = inner.reading.take();
+                reading = inner.reading.take();
                 inner.readers
             });
             if inner.reader != Some(mine) {
                 Poll::Ready(None)
             } else if inner.source.is_some() || inner.ended.is_some() {
-                Poll::Ready(Some(Taken { reader: mine, last: inner.last, delivered: inner.delivered }))
+                Poll::Ready(Some(Taken { last: inner.last, delivered: inner.delivered }))
             } else {
-                wake = wake.or(inner.waiting.replace(cx.waker().clone()));
+                // Whoever waited before does not any more: it has been taken over too.
+                waiting = inner.waiting.replace(cx.waker().clone());
                 Poll::Pending
             }
         };
-        if let Some(waker) = wake {
-            waker.wake();
-        }
+        reading.into_iter().chain(waiting).for_each(Waker::wake);
         polled
     }
 
@@ -154,7 +164,7 @@ impl Stream {
                 drop(former);
                 return Poll::Pending;
             };
-            (source, inner.committed, inner.last + 1)
+            (source, inner.committed && !inner.forsaken, inner.last + 1)
         };
         let polled = source.poll_recv(cx);
         let place = match &polled {
@@ -162,7 +172,7 @@ impl Stream {
             _ => None,
         };
         let mut ended = None;
-        let (waiting, _former) = {
+        let (waiting, forsaken, _former) = {
             let mut inner = self.inner();
             if let Some(place) = place {
                 inner.last = place;
@@ -176,6 +186,11 @@ impl Stream {
                     inner.ended = Some(Instant::now());
                     ended = Some(source);
                 }
+                // The session has ended meanwhile, and with it what is read for nobody.
+                _ if inner.forsaken && inner.reader.is_none() => {
+                    inner.ended = Some(Instant::now());
+                    ended = Some(source);
+                }
                 Poll::Ready(Some(_)) => inner.source = Some(source),
                 Poll::Pending => {
                     inner.source = Some(source);
@@ -184,9 +199,12 @@ impl Stream {
                     }
                 }
             }
-            (inner.waiting.take(), former)
+            (inner.waiting.take(), inner.forsaken, former)
         };
         drop(ended);
+        if forsaken && place.is_some() {
+            self.forget();
+        }
         if let Some(waiting) = waiting {
             waiting.wake();
         }
@@ -203,12 +221,45 @@ impl Stream {
         Some(place)
     }
 
+    /// Nothing of it will be asked for again.
+    pub(super) fn forget(&self) {
+        if let Some(store) = &self.store {
+            store.forget(&self.key);
+        }
+    }
+
+    /// The session has ended. Whoever reads it reads it to its end.
+    pub(super) fn forsake(&self) {
+        let abandoned = {
+            let mut inner = self.inner();
+            inner.forsaken = true;
+            if inner.reader.is_none() && inner.source.is_some() {
+                inner.ended.get_or_insert_with(Instant::now);
+            }
+            if inner.reader.is_none() { inner.source.take() } else { None }
+        };
+        drop(abandoned);
+        self.forget();
+    }
+
     /// Its response becomes an event stream; what was pulled before that is its first event.
     pub(super) fn commit(&self, first: Option<&Message>) -> Option<u64> {
-        self.inner().committed = true;
+        {
+            let mut inner = self.inner();
+            inner.committed = true;
+            if inner.forsaken {
+                return None;
+            }
+        }
         let place = self.keep(1, first?)?;
-        let mut inner = self.inner();
-        (inner.last, inner.delivered) = (place, place);
+        let forsaken = {
+            let mut inner = self.inner();
+            (inner.last, inner.delivered) = (place, place);
+            inner.forsaken
+        };
+        if forsaken {
+            self.forget();
+        }
         Some(place)
     }
 
@@ -216,7 +267,7 @@ impl Stream {
     pub(super) fn release(&self, wait: Duration) -> bool {
         let reading = {
             let mut inner = self.inner();
-            if self.store.is_none() || inner.reader.is_none() || inner.ended.is_some() {
+            if self.store.is_none() || inner.forsaken || inner.reader.is_none() || inner.ended.is_some() {
                 return false;
             }
             inner.released = Some(wait);
@@ -233,6 +284,9 @@ impl Stream {
         let mut inner = self.inner();
         if let Some(wait) = inner.released {
             return Poll::Ready(wait);
+        }
+        if inner.reading.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            return Poll::Pending;
         }
         let former = inner.reading.replace(cx.waker().clone());
         drop(inner);
@@ -252,11 +306,13 @@ impl Stream {
             let former = inner.reading.take();
             if self.number() == GENERAL {
                 (Left::Waits, None, former)
-            } else if self.store.is_none() || !inner.committed {
+            } else if self.store.is_none() || !inner.committed || inner.forsaken {
                 // Nobody has an id by which to come back.
                 inner.ended.get_or_insert_with(Instant::now);
                 (Left::Over, inner.source.take(), former)
             } else {
+                // From now on it is kept for who comes back.
+                inner.ended = inner.ended.map(|_| Instant::now());
                 (Left::Waits, None, former)
             }
         };

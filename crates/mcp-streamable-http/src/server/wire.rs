@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use mcp_jsonrpc::Message;
 use mcp_transport_core::queue::{Closed, Permit};
 use mcp_transport_core::{BoxFuture, CloseReason, Error, ErrorKind, Frame, Outlet, Wire, queue};
-use tokio::time::{Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::sessions::Registered;
 
@@ -23,6 +23,8 @@ pub(super) struct SessionWire {
     pub(super) idle: Option<Pin<Box<Sleep>>>,
     /// Requests of ours that found no room.
     pub(super) undelivered: VecDeque<Frame>,
+    /// One of them has come since the last look: reading has to begin anew, once.
+    refused: bool,
     /// For the next message, while somebody reads.
     room: Option<Permit<Message>>,
     waiting: Option<BoxFuture<'static, Result<Permit<Message>, Closed>>>,
@@ -36,6 +38,7 @@ impl SessionWire {
             general: Some(general),
             idle: None,
             undelivered: VecDeque::new(),
+            refused: false,
             room: None,
             waiting: None,
         }
@@ -43,21 +46,22 @@ impl SessionWire {
 
     /// Ready when nothing has happened for too long.
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let session = self.registered.session();
+        let idle = self.idle.get_or_insert_with(|| Box::pin(sleep_until(Instant::now())));
         loop {
-            if let Some(idle) = &mut self.idle {
-                ready!(idle.as_mut().poll(cx));
+            // A stream that has finished meanwhile may be due before all that was known of.
+            if let Some(sweep) = session.next_sweep().filter(|sweep| *sweep < idle.deadline()) {
+                idle.as_mut().reset(sweep);
             }
-            let now = tokio::time::Instant::now();
-            let session = self.registered.session();
+            ready!(idle.as_mut().poll(cx));
+            session.sweep();
+            let now = Instant::now();
             // While something happens nobody tells when it ends, so it is looked at again after a while.
             let next = session.idle_until().unwrap_or_else(|| now + session.look_again());
-            if self.idle.is_some() && next <= now {
+            if next <= now {
                 return Poll::Ready(());
             }
-            match &mut self.idle {
-                Some(idle) => idle.as_mut().reset(next),
-                idle => *idle = Some(Box::pin(sleep_until(next))),
-            }
+            idle.as_mut().reset(next);
         }
     }
 }
@@ -108,6 +112,7 @@ impl Wire for SessionWire {
             (None, Message::Request(request)) => {
                 let error = Error::new(ErrorKind::Limit, "the client does not read its stream");
                 self.undelivered.push_back(Frame::Undelivered(request.id(), error));
+                self.refused = true;
             }
             // A client that does not read its stream misses what is not kept for it, and nobody waits for that.
             _ => tracing::debug!(kind = message.kind(), "a message finds no room in its stream"),
@@ -117,7 +122,7 @@ impl Wire for SessionWire {
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.registered.session().poll_pump(cx);
-        if !self.undelivered.is_empty() {
+        if std::mem::take(&mut self.refused) {
             cx.waker().wake_by_ref();
         }
         Poll::Ready(Ok(()))

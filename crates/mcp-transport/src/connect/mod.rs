@@ -1,0 +1,258 @@
+//! One call that reaches every server: finds out which binding and which era it has.
+//!
+//! ```text
+//! URL ──▶ POST server/discover ─┬─ answered, or a modern error ─────────▶ Streamable HTTP, modern
+//!                               ├─ any other JSON-RPC error ────────────▶ Streamable HTTP, legacy
+//!                               └─ 4xx without one ──▶ POST initialize ─┬▶ Streamable HTTP, legacy
+//!                                                      GET, `endpoint` ─┴▶ HTTP+SSE
+//! command ──▶ server/discover ──▶ answered: modern; any other error, or silence: legacy
+//! ```
+
+mod command;
+mod found;
+mod url;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Uri;
+use mcp_http::{HttpClient, HttpClientOptions};
+use mcp_stdio::CommandSpec;
+use mcp_transport_core::{Connection, Era, Error, ErrorKind, Options};
+use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use found::Found;
+
+/// How long a server that is asked which era it has may take; one that ignores the question is of the legacy era.
+const PROBE: Duration = Duration::from_secs(10);
+/// How long the head of an answer may take: a tool may work for long before a server begins to answer.
+const HEAD_WAIT: Duration = Duration::from_secs(3600);
+
+/// What to connect to.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Target {
+    /// A program that speaks on its stdin and stdout.
+    Command(CommandSpec),
+    /// A server on the network.
+    Url(Uri),
+    /// Somebody on a connection that is there already, such as [`Target::stream`] makes.
+    Ready(Connection),
+}
+
+impl Target {
+    /// Somebody at the other end of a byte stream, framed as on stdio.
+    pub fn stream(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
+        let (read, write) = tokio::io::split(stream);
+        Self::Ready(mcp_stdio::connection(read, write, Options::new("stream")))
+    }
+
+    /// A URL.
+    ///
+    /// # Errors
+    ///
+    /// Misuse, when it is none.
+    pub fn url(text: &str) -> Result<Self, Error> {
+        let uri = text.parse().map_err(|error: http::uri::InvalidUri| {
+            Error::new(ErrorKind::Misuse, "the URL cannot be used").with_source(error)
+        })?;
+        Ok(Self::Url(uri))
+    }
+}
+
+impl From<CommandSpec> for Target {
+    fn from(command: CommandSpec) -> Self {
+        Self::Command(command)
+    }
+}
+
+impl From<Uri> for Target {
+    fn from(url: Uri) -> Self {
+        Self::Url(url)
+    }
+}
+
+/// How a server is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Binding {
+    /// Lines on a child's stdin and stdout, or on another byte stream.
+    Stdio,
+    /// HTTP+SSE of 2024-11-05.
+    Sse,
+    /// Streamable HTTP.
+    StreamableHttp,
+}
+
+/// Which bindings are tried at a URL, and in what order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Strategy {
+    /// Streamable HTTP, then HTTP+SSE: what the specification says.
+    #[default]
+    HttpFirst,
+    /// HTTP+SSE, then Streamable HTTP.
+    SseFirst,
+    /// Streamable HTTP, whatever comes of it; only the era is found out.
+    HttpOnly,
+    /// HTTP+SSE, whatever comes of it.
+    SseOnly,
+}
+
+/// A connection to a server, and what was found out about it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Connected {
+    /// The connection. Nothing of a handshake has been said on it that counts: in the legacy era `initialize` comes
+    /// first, in the modern era any request with its `_meta` may.
+    pub connection: Connection,
+    /// How the server is spoken to.
+    pub binding: Binding,
+    /// The era of the server, the newer one if it has both; `None` for [`Target::Ready`], which is asked nothing.
+    pub era: Option<Era>,
+}
+
+/// Connects to a server of any binding and any era, with defaults; see [`Connector`].
+///
+/// ```no_run
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), mcp_transport::Error> {
+/// use mcp_transport::{CommandSpec, Target, connect};
+///
+/// let remote = connect(Target::url("http://127.0.0.1:8808/mcp")?).await?;
+/// let child = connect(CommandSpec::new("some-server").arg("stdio")).await?;
+/// println!("{:?} {:?}, {:?} {:?}", remote.binding, remote.era, child.binding, child.era);
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+///
+/// As [`Connector::connect`].
+///
+/// # Cancel safety
+///
+/// As [`Connector::connect`].
+pub async fn connect(target: impl Into<Target>) -> Result<Connected, Error> {
+    Connector::new().connect(target).await
+}
+
+/// Connects, with settings, and remembers what it found at a URL. Clones share what was found.
+///
+/// # Spec
+///
+/// MCP 2026-07-28, Versioning and Compatibility, Backward Compatibility; MCP 2025-11-25, transports, Backwards
+/// Compatibility.
+#[derive(Clone)]
+pub struct Connector {
+    http: HttpClient,
+    options: Options,
+    strategy: Strategy,
+    probe: Duration,
+    client: Arc<Value>,
+    found: Arc<Found>,
+}
+
+impl Default for Connector {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Connector {
+    /// A connector with defaults.
+    pub fn new() -> Self {
+        Self {
+            http: HttpClient::new(HttpClientOptions::default().with_head(HEAD_WAIT)),
+            options: Options::default(),
+            strategy: Strategy::default(),
+            probe: PROBE,
+            client: Arc::new(json!({ "name": "mcp-transport", "version": env!("CARGO_PKG_VERSION") })),
+            found: Arc::default(),
+        }
+    }
+
+    /// Sets bounds, tap and context of the connections. A tap does not see what is asked to find out about a URL.
+    #[must_use]
+    pub fn with_options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Uses this HTTP client for URLs: its time-outs, its connections, and the headers that it sends with each request.
+    #[must_use]
+    pub fn with_http(mut self, http: HttpClient) -> Self {
+        self.http = http;
+        self
+    }
+
+    /// Sets which bindings are tried at a URL. Default [`Strategy::HttpFirst`].
+    #[must_use]
+    pub fn with_strategy(mut self, strategy: Strategy) -> Self {
+        self.strategy = strategy;
+        self
+    }
+
+    /// Sets how long each question may take by which a server is found out. Default 10 s.
+    #[must_use]
+    pub fn with_probe(mut self, probe: Duration) -> Self {
+        self.probe = probe;
+        self
+    }
+
+    /// Sets what is said about the client while a server is found out. Default this library's name and version.
+    #[must_use]
+    pub fn with_client(mut self, name: &str, version: &str) -> Self {
+        self.client = Arc::new(json!({ "name": name, "version": version }));
+        self
+    }
+
+    /// Connects.
+    ///
+    /// # Errors
+    ///
+    /// * refused, with [`HttpRefused`](mcp_http::HttpRefused) as the source, when a server asks for authentication or
+    ///   forbids: repeat it with other headers
+    /// * peer, when a URL has no binding of MCP; the text says what was tried and what each attempt said
+    /// * io and timeout, when nobody is there
+    /// * misuse, when a URL cannot be used at all
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives up the attempt: children end, and sessions that were opened are left to their time.
+    pub async fn connect(&self, target: impl Into<Target>) -> Result<Connected, Error> {
+        match target.into() {
+            Target::Command(spec) => self.start(spec).await,
+            Target::Url(url) => self.reach(url).await,
+            Target::Ready(connection) => Ok(Connected { connection, binding: Binding::Stdio, era: None }),
+        }
+    }
+
+    /// The params of `server/discover`.
+    fn discovery(&self) -> Value {
+        json!({ "_meta": {
+            "io.modelcontextprotocol/protocolVersion": mcp_transport_core::Revision::LATEST.as_str(),
+            "io.modelcontextprotocol/clientCapabilities": {},
+            "io.modelcontextprotocol/clientInfo": *self.client,
+        }})
+    }
+
+    /// The params of an `initialize` that finds out whether there is anybody to answer it.
+    fn greeting(&self) -> Value {
+        json!({
+            "protocolVersion": mcp_transport_core::Revision::LATEST_LEGACY.as_str(),
+            "capabilities": {},
+            "clientInfo": *self.client,
+        })
+    }
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector")
+            .field("strategy", &self.strategy)
+            .field("probe", &self.probe)
+            .field("found", &self.found)
+            .finish_non_exhaustive()
+    }
+}
