@@ -14,13 +14,19 @@ pub(super) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static(mirror::
 /// The longest session id that is taken; those that are known have 32 or 36 characters, or are tokens of less than this.
 const MAX_SESSION_ID: usize = 256;
 
-/// Which era a connection is of: decided by its first message that says so, and never again.
+/// Which era a connection is of: decided by its first message that says so, and once more by one that asked for the
+/// modern era in vain and goes on with `initialize`.
 ///
 /// ```text
 ///            ┌─ initialize ──────────────────▶ Legacy
-/// Undecided ─┤
+/// Undecided ─┤                                   ▲ initialize
 ///            └─ _meta names the revision ────▶ Modern
 /// ```
+///
+/// # Spec
+///
+/// MCP 2026-07-28, Versioning and Compatibility, Backward Compatibility: who knows both eras and is answered
+/// `server/discover` with an error goes on with `initialize`; a relay sees both on one connection.
 #[derive(Debug)]
 pub(super) enum Era {
     /// Neither was seen. What is sent goes as to a legacy server that needs no session.
@@ -51,6 +57,7 @@ impl Era {
             Self::Undecided(legacy) if request.method() == "initialize" => {
                 *self = Self::Legacy(legacy.clone())
             }
+            Self::Modern(_) if request.method() == "initialize" => *self = Self::Legacy(Arc::default()),
             Self::Undecided(_) => {
                 if let Some(revision) = proto::revision_in(request) {
                     *self = Self::Modern(Modern { version: to_header(revision) });
@@ -182,4 +189,26 @@ pub(super) fn modern_headers(request: &Request, tools: Option<&ToolTable>) -> He
 
 fn to_header(version: String) -> Option<HeaderValue> {
     HeaderValue::try_from(version).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn who_asked_for_the_modern_era_in_vain_may_still_initialize() {
+        let mut era = Era::new();
+        let meta = json!({ "_meta": { "io.modelcontextprotocol/protocolVersion": "2026-07-28" } });
+        era.see(&Request::with_params(1, "server/discover", &meta).unwrap().into());
+        assert!(matches!(era, Era::Modern(_)));
+        let initialize: Message = Request::new(2, "initialize").into();
+        era.see(&initialize);
+        assert!(era.headers(&initialize, None).is_empty());
+        let Era::Legacy(legacy) = &era else { panic!("{era:?}") };
+        legacy.open(&HeaderMap::from_iter([(SESSION_ID, HeaderValue::from_static("s"))])).unwrap();
+        let listed = era.headers(&Request::new(3, "tools/list").into(), None);
+        assert_eq!(listed.get(&SESSION_ID).unwrap(), "s");
+    }
 }

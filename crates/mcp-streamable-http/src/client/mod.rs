@@ -48,8 +48,9 @@ const RESUME: (Duration, Duration, u32) = (Duration::from_millis(250), Duration:
 /// ```
 ///
 /// [`dial`](Transport::dial) needs no network: each message is a POST of its own, and the first one meets the server.
-/// That first one also decides how the connection works, for good: `initialize` opens a session of the legacy era; a
-/// request whose `_meta` names its revision begins the modern one.
+/// That first one also decides how the connection works: `initialize` opens a session of the legacy era; a request whose
+/// `_meta` names its revision begins the modern one. A client that finds nobody there who speaks that one may still go
+/// over to `initialize`, and then stays with it.
 ///
 /// | | legacy, up to 2025-11-25 | modern, from 2026-07-28 |
 /// |---|---|---|
