@@ -74,7 +74,12 @@ fn build_ours(workspace: &Workspace) -> Outcome<std::path::PathBuf> {
     Ok(workspace.target.join("release/mcp-bridge"))
 }
 
-fn build_peer(workspace: &Workspace) -> Outcome<std::path::PathBuf> {
+/// Where the official Rust SDK's server is, once it is built.
+pub(crate) fn peer(workspace: &Workspace) -> std::path::PathBuf {
+    workspace.target.join("peers/rust/release/mcp-peers")
+}
+
+pub(crate) fn build_peer(workspace: &Workspace) -> Outcome<std::path::PathBuf> {
     let target = workspace.target.join("peers/rust");
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(workspace.root.join("tests/peers/rust"));
@@ -82,7 +87,7 @@ fn build_peer(workspace: &Workspace) -> Outcome<std::path::PathBuf> {
     if !cargo.status()?.success() {
         return Err("the peer does not build".into());
     }
-    Ok(target.join("release/mcp-peers"))
+    Ok(peer(workspace))
 }
 
 /// Least, median and most.

@@ -1,10 +1,10 @@
 //! `interop`: other people's programs against ours.
 
 mod capture;
-mod family;
+pub(crate) mod family;
 mod judge;
-mod peers;
-mod process;
+pub(crate) mod peers;
+pub(crate) mod process;
 mod rows;
 mod server;
 mod stage;
@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::workspace::Workspace;
-use crate::{Outcome, findings};
+use crate::{Outcome, bench, findings};
 use rows::Row;
 use stage::Stage;
 use trial::Trial;
@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     while let Some(argument) = rest.next() {
         match argument.as_str() {
             "--list" => {
-                rows::all().for_each(|row| println!("{:24} {}", row.name, row.what));
+                rows::all().for_each(|row| println!("{:42} {}", row.name, row.what()));
                 return Ok(());
             }
             "--dev" => optimized = false,
@@ -46,11 +46,16 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         None => build(&workspace, optimized)?,
     };
     let peers = peers::install(&workspace)?;
-    let stage = Stage { bridge, peers };
+    let chosen = rows::all().filter(|row| wanted.is_empty() || wanted.contains(&row.name));
+    let chosen: Vec<&Row> = chosen.collect();
+    let rust = bench::peer(&workspace);
+    if chosen.iter().any(|row| row.server.is_rust()) {
+        bench::build_peer(&workspace)?;
+    }
+    let stage = Stage { bridge, peers, rust };
     family::adopt_orphans()?;
 
-    let chosen = rows::all().filter(|row| wanted.is_empty() || wanted.contains(&row.name));
-    let cells: Vec<Cell> = chosen.map(|row| Cell::fill(row, &stage)).collect();
+    let cells: Vec<Cell> = chosen.into_iter().map(|row| Cell::fill(row, &stage)).collect();
     print(&cells)
 }
 
@@ -103,7 +108,7 @@ fn print(cells: &[Cell]) -> Outcome {
         }
     }
     let name = cells.iter().map(|cell| cell.row.name.len()).max().unwrap_or(0);
-    let what = cells.iter().map(|cell| cell.row.what.len()).max().unwrap_or(0);
+    let what = cells.iter().map(|cell| cell.row.what().len()).max().unwrap_or(0);
     println!("\n{:name$} | {:what$} | outcome | seconds | detail", "row", "what");
     println!("{:-<name$}-|-{:-<what$}-|---------|---------|-------", "", "");
     for cell in cells {
@@ -112,7 +117,7 @@ fn print(cells: &[Cell]) -> Outcome {
             Err(reason) => ("FAILED", reason),
         };
         let (row, seconds) = (cell.row, cell.seconds);
-        println!("{:name$} | {:what$} | {word:7} | {seconds:7.1} | {detail}", row.name, row.what);
+        println!("{:name$} | {:what$} | {word:7} | {seconds:7.1} | {detail}", row.name, row.what());
     }
     println!("\ninterop: {} passed, {} failed", cells.len() - failed.len(), failed.len());
     findings("rows failed", &failed)

@@ -5,6 +5,7 @@
 
 mod bench;
 mod ci;
+mod conformance;
 mod counts;
 mod deny;
 mod interop;
@@ -31,6 +32,9 @@ cargo xtask COMMAND
   interop [ROW...]   other people's programs against ours
                      --list names the rows, --dev builds without optimizing,
                      --bridge PATH takes a program that is already built
+  conformance        the official suite against our fixtures
+                     --write keeps the figures in docs/conformance.md,
+                     --only RUN (several times), --server URL, --client COMMAND
   bench stdio        our stdio server beside the official Rust SDK's, interleaved
                      --pinned puts both ends on one processor, --rounds=N
   help               this text";
@@ -43,6 +47,7 @@ fn main() -> ExitCode {
     };
     let outcome = match (command, rest) {
         ("interop", rest) => interop::run(rest),
+        ("conformance", rest) => conformance::run(rest),
         ("bench", rest) => bench::run(rest),
         ("help" | "--help" | "-h", _) => {
             println!("{HELP}");

@@ -16,13 +16,16 @@ const SAME_AS_THE_DEMO = {
   ask: ['ask', {}],
 };
 
-/** The servers, and which of their tools does what. */
+/** The servers, whether they speak 2026-07-28, and which of their tools does what, if they have one for it. */
 const SERVERS = {
-  demo: { name: 'mcp-bridge-demo', ...SAME_AS_THE_DEMO },
-  'python-peer': { name: 'python-peer', ...SAME_AS_THE_DEMO },
-  'v1-peer': { name: 'v1-peer', ...SAME_AS_THE_DEMO },
+  demo: { name: 'mcp-bridge-demo', modern: true, ...SAME_AS_THE_DEMO },
+  'python-peer': { name: 'python-peer', modern: true, ...SAME_AS_THE_DEMO },
+  'v1-peer': { name: 'v1-peer', modern: false, ...SAME_AS_THE_DEMO },
+  'v2-peer': { name: 'v2-peer', modern: true, ...SAME_AS_THE_DEMO },
+  'rust-peer': { name: 'rmcp', modern: true, echo: SAME_AS_THE_DEMO.echo, echoed: SAME_AS_THE_DEMO.echoed },
   everything: {
     name: 'mcp-servers/everything',
+    modern: false,
     echo: message => ['echo', { message }],
     echoed: text => `Echo: ${text}`,
     steps: ['trigger-long-running-operation', { duration: 0.1, steps: 5 }],
@@ -39,23 +42,35 @@ const SERVERS = {
  * - `list()` the names of the tools, `call(tool, args, options)` a result,
  * - `request(method)`, where the SDK lets one ask for any method, rejects with a code,
  * - `ping()`, `close()`, and `watched` of watch.mjs.
+ *
+ * In `mode` auto it takes the newer era of a server that speaks both; others name the era, and that is all that is said
+ * to a server that does not have it.
  */
-export async function converse(peer, which) {
+export async function converse(peer, which, mode = 'legacy') {
   const server = SERVERS[which];
   if (!server) throw new Error(`no server ${which}, only ${Object.keys(SERVERS)}`);
   const { watched } = peer;
   const call = ([tool, args], options = {}) => peer.call(tool, args, options);
 
+  if (!['legacy', 'auto'].includes(mode) && !server.modern) {
+    return await check('refusal', async () => {
+      const error = await peer.connect().then(() => undefined, error => error);
+      same(error?.code, -32022, 'code');
+      same(error.data?.supported?.includes('2025-11-25'), true, 'what is supported instead has 2025-11-25');
+      return { detail: error.message };
+    });
+  }
   const era = await check('initialize', async () => {
     const { name, era } = await peer.connect();
     watched.connected();
     same(name, server.name, 'serverInfo.name');
+    same(era, mode === 'legacy' || (mode === 'auto' && !server.modern) ? 'legacy' : 'modern', 'era');
     return era;
   });
   await check('tools/list', async () => {
     const names = await peer.list();
-    const wanted = [server.echo('')[0], server.steps[0], server.fail[0], server.ask[0]];
-    same(wanted.filter(name => !names.includes(name)), [], 'missing tools');
+    const wanted = [server.echo(''), server.steps, server.fail, server.ask].filter(Boolean);
+    same(wanted.map(([tool]) => tool).filter(tool => !names.includes(tool)), [], 'missing tools');
   });
   await check('echo', async () => {
     const text = 'héllo\u2028x\u0000\\"\r\n😀';
@@ -66,21 +81,28 @@ export async function converse(peer, which) {
     const results = await Promise.all(texts.map(text => call(server.echo(text))));
     results.forEach((result, n) => same(textOf(result), server.echoed(texts[n]), `answer ${n}`));
   });
-  const callbacks = await check('progress', () => fiveSteps(watched, options => call(server.steps, options)));
-  await check('tool error', async () => same((await call(server.fail)).isError, true, 'isError'));
+  let detail = `${era} era`;
+  if (server.steps) {
+    const callbacks = await check('progress', () => fiveSteps(watched, options => call(server.steps, options)));
+    detail += `, ${callbacks} of 5 progress callbacks`;
+  }
+  if (server.fail) {
+    await check('tool error', async () => same((await call(server.fail)).isError, true, 'isError'));
+  }
   if (which === 'demo') await onlyTheDemo(peer, era);
-  if (era === 'legacy') {
-    // Neither exists in 2026-07-28.
+  if (server.ask) {
+    // In 2026-07-28 the answer says that input is required, and the client asks again with it.
     await check('sampling', async () => {
       const text = textOf(await call(server.ask));
       same(text.includes(SAMPLE.content.text), true, 'answer carries what the client said');
     });
-    await check('ping', () => peer.ping());
   }
+  // It does not exist in 2026-07-28.
+  if (era === 'legacy') await check('ping', () => peer.ping());
   await watched.allSent();
   await check('close', () => peer.close());
   await check('no stray messages', () => same(watched.strays, [], 'errors the client saw'));
-  return { detail: `${era} era, ${callbacks} of 5 progress callbacks` };
+  return { detail };
 }
 
 async function onlyTheDemo({ watched, call, request }, era) {

@@ -5,6 +5,6 @@ import net from 'node:net';
 const { listen } = net.Server.prototype;
 
 net.Server.prototype.listen = function (...args) {
-  this.once('listening', () => console.error(`listening on http://127.0.0.1:${this.address().port}/sse`));
+  this.once('listening', () => console.error(`listening on http://127.0.0.1:${this.address().port}`));
   return listen.apply(this, args);
 };

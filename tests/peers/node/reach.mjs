@@ -1,19 +1,25 @@
-// The two ways to a server, over stdio and over HTTP+SSE, and what a clean end is on each.
+// The ways to a server, over stdio, HTTP+SSE and Streamable HTTP, and what a clean end is on each.
 import { same } from './verdict.mjs';
 
 /** Longest that a server may take to end after its client closed. */
 const PATIENCE_MS = 1000;
 
 /** What the command line names, `-- COMMAND [ARG...]` or a URL, as a transport and a way to close it. */
-export function reach([where, command, ...args], { StdioClientTransport, SSEClientTransport }) {
+export function reach([where, command, ...args], transports) {
+  const { StdioClientTransport, SSEClientTransport, StreamableHTTPClientTransport } = transports;
   if (where === '--' && command) {
     const transport = new StdioClientTransport({ command, args });
     // A private field, in a version that is pinned: only it can tell a clean exit from a kill.
     return { transport, close: client => endsByItself(transport._process, () => client.close()) };
   }
-  const transport = new SSEClientTransport(new URL(where));
-  // As above: it is said to nobody but the transport.
-  return { transport, close: client => sessionEnds(transport._endpoint, () => client.close()) };
+  const url = new URL(where);
+  if (url.pathname.endsWith('/sse')) {
+    const transport = new SSEClientTransport(url);
+    // As above: it is said to nobody but the transport.
+    return { transport, close: client => sessionEnds(transport._endpoint, {}, () => client.close()) };
+  }
+  const transport = new StreamableHTTPClientTransport(url);
+  return { transport, close: client => deleted(transport, url, client) };
 }
 
 /** Closes, waits for `child` to end and looks how: it must have been the end of input, not a signal. */
@@ -26,14 +32,29 @@ async function endsByItself(child, close) {
   if (took >= PATIENCE_MS) throw new Error(`the server took ${Math.round(took)} ms to end after close`);
 }
 
+/** Closes, and where there is a session deletes it, which closing alone does not. */
+async function deleted(transport, url, client) {
+  const { sessionId, protocolVersion } = transport;
+  if (sessionId === undefined) return client.close();
+  const headers = {
+    accept: 'application/json, text/event-stream',
+    'mcp-session-id': sessionId,
+    'mcp-protocol-version': protocolVersion,
+  };
+  await sessionEnds(url, headers, async () => {
+    await transport.terminateSession();
+    await client.close();
+  });
+}
+
 /** Closes, and asks the session's endpoint until it says that there is none. */
-async function sessionEnds(endpoint, close) {
+async function sessionEnds(endpoint, headers, close) {
   const before = performance.now();
   await close();
   for (;;) {
     const response = await fetch(endpoint, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', ...headers },
       body: '{"jsonrpc":"2.0","method":"notifications/late"}',
       signal: AbortSignal.timeout(PATIENCE_MS),
     });

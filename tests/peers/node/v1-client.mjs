@@ -3,6 +3,7 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { CreateMessageRequestSchema, EmptyResultSchema } from '@modelcontextprotocol/sdk/types.js';
 import { SAMPLE, converse } from './conversation.mjs';
 import { reach } from './reach.mjs';
@@ -12,7 +13,8 @@ import { watch } from './watch.mjs';
 const [server, ...where] = process.argv.slice(2);
 
 await verdict(() => {
-  const { transport, close } = reach(where, { StdioClientTransport, SSEClientTransport });
+  const transports = { StdioClientTransport, SSEClientTransport, StreamableHTTPClientTransport };
+  const { transport, close } = reach(where, transports);
   const client = new Client({ name: 'v1-client', version: '1' }, { capabilities: { sampling: {} } });
   client.setRequestHandler(CreateMessageRequestSchema, async () => SAMPLE);
   const peer = {

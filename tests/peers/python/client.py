@@ -1,19 +1,24 @@
 """The client of the official Python SDK.
 
-usage: python client.py SERVER URL|-- COMMAND [ARG...]
+usage: python client.py legacy|auto|2026-07-28 SERVER URL|-- COMMAND [ARG...]
 """
 
 import json
 import sys
 import time
 import traceback
+from contextlib import asynccontextmanager
 
 import anyio
-from mcp.client.session import ClientSession
+from mcp.client.client import Client
 from mcp.client.sse import sse_client
 from mcp.client.stdio import StdioServerParameters, stdio_client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared._httpx_utils import create_mcp_http_client
 from mcp.shared.exceptions import MCPError
 from mcp_types import CreateMessageResult, TextContent
+
+LATEST = "2026-07-28"
 
 SAME_AS_THE_DEMO = {
     "echo": ("echo", "text", ""),
@@ -22,12 +27,16 @@ SAME_AS_THE_DEMO = {
     "ask": ("ask", {}),
 }
 
-# The servers, and which of their tools does what; `echo` also has its argument and what it puts before the answer.
+# The servers, whether they speak 2026-07-28, and which of their tools does what; `echo` also has its argument and what
+# it puts before the answer.
 SERVERS = {
-    "demo": {"name": "mcp-bridge-demo"} | SAME_AS_THE_DEMO,
-    "v1-peer": {"name": "v1-peer"} | SAME_AS_THE_DEMO,
+    "demo": {"name": "mcp-bridge-demo", "modern": True} | SAME_AS_THE_DEMO,
+    "python-peer": {"name": "python-peer", "modern": True} | SAME_AS_THE_DEMO,
+    "v1-peer": {"name": "v1-peer", "modern": False} | SAME_AS_THE_DEMO,
+    "v2-peer": {"name": "v2-peer", "modern": True} | SAME_AS_THE_DEMO,
     "everything": {
         "name": "mcp-servers/everything",
+        "modern": False,
         "echo": ("echo", "message", "Echo: "),
         "steps": ("trigger-long-running-operation", {"duration": 0.1, "steps": 5}),
         # What it throws is the same: its argument is missing.
@@ -44,19 +53,32 @@ async def sample(context, params):
     return CreateMessageResult(role="assistant", content=text, model="none")
 
 
-async def checks(session, server, strays):
+async def checks(client, mode, server, strays):
     tool, argument, prefix = server["echo"]
 
     async def echo(text):
-        result = await session.call_tool(tool, {argument: text})
+        result = await client.call_tool(tool, {argument: text})
         assert [block.type for block in result.content] == ["text"], result
         assert result.content[0].text == prefix + text, f"{len(text)} characters did not come back as sent"
 
-    answer = await session.initialize()
-    assert answer.server_info.name == server["name"], answer.server_info
+    modern = client.protocol_version >= LATEST
+    assert modern == (mode == LATEST or mode == "auto" and server["modern"]), client.protocol_version
+    if modern and not server["modern"]:
+        try:
+            await client.list_tools()
+            raise AssertionError("a revision that the server does not have was answered")
+        except MCPError as error:
+            assert error.error.code == -32022, error
+            assert "2025-11-25" in error.error.data["supported"], error
+        done.append("refusal")
+        return "refused"
+
+    # A version that was adopted without asking says nothing of the server.
+    if mode != LATEST:
+        assert client.server_info.name == server["name"], client.server_info
     done.append("initialize")
 
-    names = {tool.name for tool in (await session.list_tools()).tools}
+    names = {tool.name for tool in (await client.list_tools()).tools}
     missing = {server[use][0] for use in ("echo", "steps", "fail", "ask")} - names
     assert not missing, f"missing tools {missing}"
     done.append("tools/list")
@@ -74,55 +96,77 @@ async def checks(session, server, strays):
     async def progress(value, total, message):
         seen.append(value)
 
-    await session.call_tool(*server["steps"], progress_callback=progress)
+    await client.call_tool(*server["steps"], progress_callback=progress)
     assert seen == [1, 2, 3, 4, 5], f"progress is {seen}"
     done.append("progress")
 
-    assert (await session.call_tool(*server["fail"])).is_error
+    assert (await client.call_tool(*server["fail"])).is_error
     done.append("tool error")
 
     if server["name"] == "mcp-bridge-demo":
         try:
-            await session.call_tool("no-such-tool", {})
+            await client.call_tool("no-such-tool", {})
             raise AssertionError("an unknown tool was answered")
         except MCPError as error:
             assert error.error.code == -32602, error
         done.append("unknown tool")
 
-    result = await session.call_tool(*server["ask"])
+    # In 2026-07-28 the answer says that input is required, and the client asks again with it.
+    result = await client.call_tool(*server["ask"])
     assert "the client said this" in result.content[0].text, result
     done.append("sampling")
 
-    await session.send_ping()
-    done.append("ping")
+    if not modern:
+        await client.send_ping()
+        done.append("ping")
 
     assert not strays, strays
     done.append("no stray messages")
+    return client.protocol_version
+
+
+@asynccontextmanager
+async def streamable(url):
+    """Closes its session, if it has one; the SDK only logs it when that fails."""
+    sessions, deleted = set(), []
+
+    async def seen(response):
+        sessions.update(response.headers.get_list("mcp-session-id"))
+        if response.request.method == "DELETE":
+            deleted.append(response.status_code)
+
+    async with create_mcp_http_client() as http_client:
+        http_client.event_hooks = {"response": [seen]}
+        async with streamable_http_client(url, http_client=http_client) as streams:
+            yield streams
+    assert len(sessions) == len(deleted) and all(status in (200, 204) for status in deleted), (
+        f"{len(sessions)} sessions, DELETE answered with {deleted}"
+    )
 
 
 def reach(where, *command):
     if where == "--":
         return stdio_client(StdioServerParameters(command=command[0], args=list(command[1:])))
-    return sse_client(where)
+    return sse_client(where) if where.endswith("/sse") else streamable(where)
 
 
-async def main(server, *where):
+async def main(mode, server, *where):
     strays = []
 
     async def message(item):
         if isinstance(item, Exception):
             strays.append(item)
 
-    async with reach(*where) as (read, write):
-        async with ClientSession(
-            read, write, sampling_callback=sample, message_handler=message
-        ) as session:
-            await checks(session, SERVERS[server], strays)
+    async with Client(
+        reach(*where), mode=mode, sampling_callback=sample, message_handler=message
+    ) as client:
+        detail = await checks(client, mode, SERVERS[server], strays)
         closing = time.monotonic()
     # Over stdio the SDK waits 2 s before it sends a signal, so an end within 1 s was the end of input.
     took = time.monotonic() - closing
     assert took < 1, f"it took {took:.1f} s to close"
     done.append("close")
+    return detail
 
 
 def causes(error):
@@ -134,8 +178,7 @@ def causes(error):
 
 if __name__ == "__main__":
     try:
-        anyio.run(main, *sys.argv[1:])
-        verdict = {"ok": True}
+        verdict = {"ok": True, "detail": anyio.run(main, *sys.argv[1:])}
     except Exception as error:
         traceback.print_exc()
         verdict = {"ok": False, "error": "; ".join(causes(error))}

@@ -1,17 +1,19 @@
-"""A server of the official Python SDK, over stdio or HTTP+SSE.
+"""A server of the official Python SDK, over stdio, HTTP+SSE or Streamable HTTP.
 
-usage: python server.py [sse]
+usage: python server.py [sse|http]
 
-Over HTTP+SSE its URL is its first line on stderr.
+Over HTTP its URL is its first line on stderr.
 """
 
 import socket
 import sys
+from typing import Annotated
 
 import anyio
 import uvicorn
 from mcp.server.mcpserver import Context, MCPServer
-from mcp_types import SamplingMessage, TextContent
+from mcp.server.mcpserver.resolve import Resolve, Sample
+from mcp_types import CreateMessageResult, SamplingMessage, TextContent
 
 server = MCPServer("python-peer", log_level="CRITICAL")
 
@@ -35,22 +37,29 @@ async def fail() -> str:
     raise ValueError("as asked")
 
 
+async def question() -> Sample:
+    text = TextContent(type="text", text="say something")
+    return Sample([SamplingMessage(role="user", content=text)], max_tokens=10)
+
+
 @server.tool()
-async def ask(context: Context) -> str:
-    question = SamplingMessage(role="user", content=TextContent(type="text", text="say something"))
-    answer = await context.session.create_message(
-        [question], max_tokens=10, related_request_id=context.request_id
-    )
+async def ask(answer: Annotated[CreateMessageResult, Resolve(question)]) -> str:
     return answer.content.text
 
 
-def serve_sse():
+def serve(app):
     # Listening before it is announced, on a port that nobody else can take in between.
     listener = socket.create_server(("127.0.0.1", 0))
-    print(f"listening on http://127.0.0.1:{listener.getsockname()[1]}/sse", file=sys.stderr, flush=True)
-    config = uvicorn.Config(server.sse_app(), log_level="critical", access_log=False)
+    print(f"listening on http://127.0.0.1:{listener.getsockname()[1]}", file=sys.stderr, flush=True)
+    config = uvicorn.Config(app, log_level="critical", access_log=False)
     uvicorn.Server(config).run(sockets=[listener])
 
 
 if __name__ == "__main__":
-    serve_sse() if sys.argv[1:] == ["sse"] else server.run()
+    match sys.argv[1:]:
+        case ["sse"]:
+            serve(server.sse_app())
+        case ["http"]:
+            serve(server.streamable_http_app())
+        case _:
+            server.run()

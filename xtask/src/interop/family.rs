@@ -12,7 +12,7 @@ pub(super) const AFTERWARDS: Duration = Duration::from_secs(2);
 
 /// Makes this process the parent of its descendants' orphans, so that [`orphans`] sees what a program leaves behind,
 /// also when it left the process group.
-pub(super) fn adopt_orphans() -> io::Result<()> {
+pub(crate) fn adopt_orphans() -> io::Result<()> {
     #[cfg(target_os = "linux")]
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     Ok(())
@@ -21,7 +21,7 @@ pub(super) fn adopt_orphans() -> io::Result<()> {
 /// Kills the children that this process has adopted and that do not end by themselves, and says what they were.
 ///
 /// To be called while no program runs: whoever is a child of ours then is an orphan.
-pub(super) fn orphans() -> Vec<String> {
+pub(crate) fn orphans() -> Vec<String> {
     let left = remaining(rustix::process::getpid());
     left.into_iter()
         .map(|(pid, command)| {

@@ -32,19 +32,7 @@ pub(super) fn install(workspace: &Workspace) -> Outcome<Peers> {
     let home = workspace.target.join("peers");
     let (node_home, python_home) = (home.join("node"), home.join("python"));
 
-    once(
-        &node_home,
-        &[scripts.join("node/package.json"), scripts.join("node/package-lock.json")],
-        |files| {
-            for file in files {
-                copy(file, &node_home)?;
-            }
-            let mut npm = Command::new("npm");
-            npm.current_dir(&node_home);
-            npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
-            program(npm, "Node 20 with npm")
-        },
-    )?;
+    packages(&scripts.join("node"), &node_home)?;
     for entry in fs::read_dir(scripts.join("node"))? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "mjs") {
@@ -79,6 +67,19 @@ pub(super) fn install(workspace: &Workspace) -> Outcome<Peers> {
     })
 }
 
+/// Installs into `home` the packages of Node that `from` pins.
+pub(crate) fn packages(from: &Path, home: &Path) -> Outcome {
+    once(home, &[from.join("package.json"), from.join("package-lock.json")], |files| {
+        for file in files {
+            copy(file, home)?;
+        }
+        let mut npm = Command::new("npm");
+        npm.current_dir(home);
+        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
+        program(npm, "Node 20 with npm")
+    })
+}
+
 /// Fills `home` with what `files` ask for, unless they are what it was filled with.
 fn once(home: &Path, files: &[PathBuf], fill: impl FnOnce(&[PathBuf]) -> Outcome) -> Outcome {
     let mut wanted = Vec::new();
@@ -89,7 +90,7 @@ fn once(home: &Path, files: &[PathBuf], fill: impl FnOnce(&[PathBuf]) -> Outcome
     if fs::read(&stamp).is_ok_and(|seen| seen == wanted) {
         return Ok(());
     }
-    println!("interop: installing into {}", home.display());
+    println!("installing into {}", home.display());
     match fs::remove_dir_all(home) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
         _ => fs::create_dir_all(home)?,
@@ -104,7 +105,7 @@ fn once(home: &Path, files: &[PathBuf], fill: impl FnOnce(&[PathBuf]) -> Outcome
 fn program(command: Command, what: &str) -> Outcome {
     let name = command.get_program().to_string_lossy().into_owned();
     let seen = process::run(command, INSTALL_DEADLINE)
-        .map_err(|error| format!("{name} does not start ({error}); interop needs {what}"))?;
+        .map_err(|error| format!("{name} does not start ({error}); {what} is needed"))?;
     if seen.status.success() {
         return Ok(());
     }

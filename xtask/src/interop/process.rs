@@ -14,17 +14,17 @@ use super::family::AFTERWARDS;
 
 /// What was seen of a program.
 #[derive(Debug)]
-pub(super) struct Seen {
-    pub(super) status: ExitStatus,
-    pub(super) stdout: String,
-    pub(super) stderr: String,
+pub(crate) struct Seen {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
     /// The deadline passed, and its process group was killed.
     late: Option<Duration>,
 }
 
 impl Seen {
     /// It ended in time.
-    pub(super) fn orderly(&self) -> Result<(), String> {
+    pub(crate) fn orderly(&self) -> Result<(), String> {
         if let Some(deadline) = self.late {
             return Err(format!("not done after {} s", deadline.as_secs()));
         }
@@ -32,7 +32,7 @@ impl Seen {
     }
 
     /// How it ended, and its last lines.
-    pub(super) fn report(&self) -> String {
+    pub(crate) fn report(&self) -> String {
         format!("{}\nstdout:\n{}\nstderr:\n{}", self.status, tail(&self.stdout), tail(&self.stderr))
     }
 
@@ -45,7 +45,7 @@ impl Seen {
 
 /// A program that runs, without input, in a process group of its own.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(crate) struct Process {
     started: Instant,
     /// Its own id, and its group's.
     pid: Pid,
@@ -58,12 +58,12 @@ pub(super) struct Process {
 }
 
 /// Runs `command` until it ends or `deadline` has passed.
-pub(super) fn run(command: Command, deadline: Duration) -> io::Result<Seen> {
+pub(crate) fn run(command: Command, deadline: Duration) -> io::Result<Seen> {
     Process::start(command)?.end(Instant::now() + deadline)
 }
 
 impl Process {
-    pub(super) fn start(mut command: Command) -> io::Result<Self> {
+    pub(crate) fn start(mut command: Command) -> io::Result<Self> {
         let started = Instant::now();
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.process_group(0).spawn()?;
@@ -82,7 +82,7 @@ impl Process {
     /// What `look` makes of the first line, of either output, that it makes something of.
     ///
     /// Nothing when there is no such line until then, or both outputs have ended without one.
-    pub(super) fn said<T>(&self, until: Instant, look: impl Fn(&str) -> Option<T>) -> Option<T> {
+    pub(crate) fn said<T>(&self, until: Instant, look: impl Fn(&str) -> Option<T>) -> Option<T> {
         loop {
             for text in [self.stdout.text(), self.stderr.text()] {
                 // The last line may be half a line.
@@ -96,7 +96,7 @@ impl Process {
     }
 
     /// Whether it has ended, waiting for that until then.
-    pub(super) fn has_ended(&mut self, until: Instant) -> bool {
+    pub(crate) fn has_ended(&mut self, until: Instant) -> bool {
         if self.status.is_none() {
             self.status = match self.exit.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(status) => Some(status),
@@ -108,7 +108,7 @@ impl Process {
     }
 
     /// Asks it, and nobody else in its group, to end.
-    pub(super) fn terminate(&mut self) {
+    pub(crate) fn terminate(&mut self) {
         // Its id is its own only until its end has been seen.
         if !self.has_ended(Instant::now()) {
             let _ = kill_process(self.pid, Signal::TERM);
@@ -116,7 +116,7 @@ impl Process {
     }
 
     /// Waits for its end until then, and kills whoever is left of its group.
-    pub(super) fn end(mut self, until: Instant) -> io::Result<Seen> {
+    pub(crate) fn end(mut self, until: Instant) -> io::Result<Seen> {
         let mut late = None;
         if !self.has_ended(until) {
             late = Some(self.started.elapsed());

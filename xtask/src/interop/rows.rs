@@ -1,34 +1,77 @@
-//! The table: what runs, and what it must have said.
+//! The table: who talks to whom.
 
+mod clients;
+mod http;
+mod http_client;
+mod servers;
 mod sse;
 mod stdio;
 
+use std::fmt;
 use std::process::Command;
 
 use super::process::Seen;
-use super::server::Server;
-use super::stage::Stage;
+use super::stage::{At, Stage};
+use clients::Client;
+pub(super) use servers::{Server, Way};
 
-/// One row: a program that ends by itself, and how its output is judged.
-///
-/// `judge` returns a few words for the table, or what is wrong.
+/// One row: a client that ends by itself, and what it talks to.
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) name: &'static str,
-    pub(super) what: &'static str,
-    pub(super) runs: Runs,
-    pub(super) judge: fn(&Seen) -> Result<String, String>,
+    client: Client,
+    pub(super) through: Through,
+    pub(super) server: &'static Server,
 }
 
-/// Whether a row's program starts what it talks to.
-#[derive(Debug)]
-pub(super) enum Runs {
-    Alone(fn(&Stage) -> Command),
-    /// With a server that listens before it starts, at a URL that it is told, and ends after it.
-    Against(&'static Server, fn(&Stage, &str) -> Command),
+/// What stands between the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Through {
+    Nothing,
+    /// `mcp-bridge connect`, which the client starts, to a server that listens.
+    Connect,
+}
+
+impl Row {
+    const fn new(name: &'static str, client: Client, server: &'static Server) -> Self {
+        Self { name, client, through: Through::Nothing, server }
+    }
+
+    const fn connect(name: &'static str, client: Client, server: &'static Server) -> Self {
+        Self { name, client, through: Through::Connect, server }
+    }
+
+    /// Who talks to whom, for people.
+    pub(super) fn what(&self) -> String {
+        let through = match self.through {
+            Through::Nothing => "",
+            Through::Connect => "connect -> ",
+        };
+        format!("{} -> {through}{}", self.client, self.server)
+    }
+
+    /// The client's command line.
+    pub(super) fn command(&self, stage: &Stage, at: At<'_>) -> Command {
+        self.client.command(stage, self.server, at)
+    }
+
+    /// A few words for the table, or what is wrong.
+    pub(super) fn judge(&self, seen: &Seen) -> Result<String, String> {
+        self.client.judge(self.server, seen)
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.what)?;
+        match &self.way {
+            Way::Child(_) => Ok(()),
+            Way::Listens(listener) => write!(f, ", {}", listener.path),
+        }
+    }
 }
 
 /// All rows, in the order in which they run.
 pub(super) fn all() -> impl Iterator<Item = &'static Row> {
-    stdio::ROWS.iter().chain(sse::ROWS)
+    stdio::ROWS.iter().chain(sse::ROWS).chain(http::ROWS).chain(http_client::ROWS)
 }

@@ -14,9 +14,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const ORIGIN: &str = "http://127.0.0.1:";
 
 #[derive(Debug)]
-pub(super) struct Server {
+pub(super) struct Listener {
     /// It takes a port that is free, and says on a line of its output which.
     pub(super) command: fn(&Stage) -> Command,
+    /// Where on that port.
+    pub(super) path: &'static str,
     pub(super) manners: Manners,
 }
 
@@ -25,6 +27,8 @@ pub(super) struct Server {
 pub(super) enum Manners {
     /// The children of its sessions end with them, and SIGTERM is exit 0.
     Ours,
+    /// The same, but one child may stay, which those have in common who have no session.
+    Sharing,
     /// None.
     Theirs,
 }
@@ -37,12 +41,12 @@ pub(super) struct Listening {
     manners: Manners,
 }
 
-impl Server {
+impl Listener {
     /// Starts it and waits until it says where it listens; else what is wrong, and what was captured.
     pub(super) fn start(&self, stage: &Stage, until: Instant) -> Result<Listening, (String, String)> {
         let process = Process::start((self.command)(stage))
             .map_err(|error| (format!("the server does not start: {error}"), String::new()))?;
-        match process.said(until, url) {
+        match process.said(until, |line| url(line, self.path)) {
             Some(url) => Ok(Listening { url, process, manners: self.manners }),
             None => {
                 let captured = process.end(Instant::now()).map(|seen| seen.report()).unwrap_or_default();
@@ -56,8 +60,9 @@ impl Listening {
     /// Ends it; whether it was alive until then and ended as expected, and what was captured.
     pub(super) fn stop(mut self) -> (Result<(), String>, String) {
         let died = self.process.has_ended(Instant::now());
+        let stays = usize::from(self.manners == Manners::Sharing);
         let left = match self.manners {
-            Manners::Ours if !died => family::remaining(self.process.pid()),
+            Manners::Ours | Manners::Sharing if !died => family::remaining(self.process.pid()),
             _ => Vec::new(),
         };
         self.process.terminate();
@@ -67,10 +72,10 @@ impl Listening {
         };
         let outcome = if died {
             Err(format!("the server ended before its time: {}", seen.status))
-        } else if !left.is_empty() {
+        } else if left.len() > stays {
             let left: Vec<_> = left.into_iter().map(|(_, command)| command).collect();
             Err(format!("children without a session: {}", left.join("; ")))
-        } else if self.manners == Manners::Ours {
+        } else if self.manners != Manners::Theirs {
             let orderly = seen.orderly().map_err(|error| format!("the server, after SIGTERM: {error}"));
             orderly.and_then(|()| match seen.status.success() {
                 true => Ok(()),
@@ -83,12 +88,12 @@ impl Listening {
     }
 }
 
-/// The URL of the event stream, from a line that says where the server listens.
-fn url(line: &str) -> Option<String> {
+/// The URL of `path`, from a line that says where the server listens.
+fn url(line: &str, path: &str) -> Option<String> {
     let (_, rest) = line.split_once(ORIGIN)?;
     let length = rest.find(|character: char| !character.is_ascii_digit()).unwrap_or(rest.len());
     let port: u16 = rest.get(..length)?.parse().ok().filter(|port| *port != 0)?;
-    Some(format!("{ORIGIN}{port}/sse"))
+    Some(format!("{ORIGIN}{port}{path}"))
 }
 
 #[cfg(test)]
@@ -97,12 +102,15 @@ mod tests {
 
     #[test]
     fn a_line_says_where_a_server_listens() {
-        let wanted = Some("http://127.0.0.1:8808/sse".to_owned());
-        assert_eq!(url("listening on http://127.0.0.1:8808/sse"), wanted);
-        assert_eq!(url("INFO listening url=\"http://127.0.0.1:8808\" sessions=0"), wanted);
-        assert_eq!(url("http://127.0.0.1:8808"), wanted);
-        assert_eq!(url("http://127.0.0.1:0/sse"), None);
-        assert_eq!(url("http://127.0.0.1:88080/sse"), None);
-        assert_eq!(url("starting"), None);
+        let wanted = Some("http://127.0.0.1:8808/mcp".to_owned());
+        assert_eq!(
+            url("listening on http://127.0.0.1:8808/mcp and http://127.0.0.1:8808/sse", "/mcp"),
+            wanted
+        );
+        assert_eq!(url("INFO listening url=\"http://127.0.0.1:8808\" sessions=0", "/mcp"), wanted);
+        assert_eq!(url("http://127.0.0.1:8808", "/mcp"), wanted);
+        assert_eq!(url("http://127.0.0.1:0/mcp", "/mcp"), None);
+        assert_eq!(url("http://127.0.0.1:88080/mcp", "/mcp"), None);
+        assert_eq!(url("starting", "/mcp"), None);
     }
 }

@@ -1,6 +1,7 @@
 //! Where everything that a row starts is, and the command lines of the programs in it.
 
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::Command;
 
 use super::peers::Peers;
@@ -9,13 +10,15 @@ use super::peers::Peers;
 pub(super) struct Stage {
     pub(super) bridge: PathBuf,
     pub(super) peers: Peers,
+    /// The official Rust SDK's server, built or not.
+    pub(super) rust: PathBuf,
 }
 
 /// Where a client finds its server.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum At<'a> {
     /// It starts it, and talks over its pipes.
-    Command(&'a [&'a Path]),
+    Command(&'a [OsString]),
     /// It listens there already.
     Url(&'a str),
 }
@@ -33,10 +36,15 @@ impl Stage {
     }
 
     /// `mcp-bridge serve WHAT` on a port that is free.
-    pub(super) fn serve(&self, what: &[&Path]) -> Command {
+    pub(super) fn serve(&self, what: impl IntoIterator<Item = OsString>) -> Command {
         let mut command = Command::new(&self.bridge);
         command.args(["serve", "--listen", "127.0.0.1:0"]).args(what);
         command
+    }
+
+    /// `mcp-bridge serve -- COMMAND` on a port that is free.
+    pub(super) fn serve_command(&self, command: Vec<OsString>) -> Command {
+        self.serve(["--".into()].into_iter().chain(command))
     }
 
     /// A client script of Node; `options` end with the server's name.
@@ -47,32 +55,38 @@ impl Stage {
         command
     }
 
-    /// The client script of Python.
-    pub(super) fn python_client(&self, server: &str, at: At<'_>) -> Command {
+    /// The client script of Python; `options` as above.
+    pub(super) fn python_client(&self, options: &[&str], at: At<'_>) -> Command {
         let mut command = Command::new(&self.peers.python);
-        command.arg(self.peers.python_home.join("client.py")).arg(server);
+        command.arg(self.peers.python_home.join("client.py")).args(options);
         at.add_to(&mut command);
         command
     }
 
     /// `mcp-bridge demo`.
-    pub(super) fn demo(&self) -> [&Path; 2] {
-        [&self.bridge, Path::new("demo")]
+    pub(super) fn demo(&self) -> Vec<OsString> {
+        vec![self.bridge.clone().into(), "demo".into()]
     }
 
     /// `mcp-bridge connect URL`.
-    pub(super) fn connect<'a>(&'a self, url: &'a str) -> [&'a Path; 3] {
-        [&self.bridge, Path::new("connect"), Path::new(url)]
+    pub(super) fn connect(&self, url: &str) -> Vec<OsString> {
+        vec![self.bridge.clone().into(), "connect".into(), url.into()]
     }
 
     /// server-everything over stdio.
-    pub(super) fn everything(&self) -> [&Path; 3] {
-        [&self.peers.node, &self.peers.everything, Path::new("stdio")]
+    pub(super) fn everything(&self) -> Vec<OsString> {
+        let Peers { node, everything, .. } = &self.peers;
+        vec![node.clone().into(), everything.clone().into(), "stdio".into()]
     }
 
     /// The Python SDK's server over stdio.
-    pub(super) fn python_server(&self) -> [&Path; 2] {
-        [&self.peers.python, &self.peers.python_server]
+    pub(super) fn python_server(&self) -> Vec<OsString> {
+        vec![self.peers.python.clone().into(), self.peers.python_server.clone().into()]
+    }
+
+    /// The Rust SDK's server over stdio.
+    pub(super) fn rust_server(&self) -> Vec<OsString> {
+        vec![self.rust.clone().into(), "stdio".into()]
     }
 }
 

@@ -4,8 +4,8 @@ use std::process::Command;
 use std::time::Instant;
 
 use super::process::Process;
-use super::rows::{Row, Runs};
-use super::stage::Stage;
+use super::rows::{Row, Through, Way};
+use super::stage::{At, Stage};
 
 /// What a run came to.
 #[derive(Debug)]
@@ -19,14 +19,21 @@ pub(super) struct Trial {
 impl Trial {
     /// Whatever happens, nothing that it started runs on, but for what left its process group.
     pub(super) fn of(row: &Row, stage: &Stage, until: Instant) -> Self {
-        match row.runs {
-            Runs::Alone(command) => Self::run(row, command(stage), until),
-            Runs::Against(server, command) => {
-                let server = match server.start(stage, until) {
+        match &row.server.way {
+            Way::Child(command) => {
+                let command = row.command(stage, At::Command(&command(stage)));
+                Self::run(row, command, until)
+            }
+            Way::Listens(listener) => {
+                let server = match listener.start(stage, until) {
                     Ok(server) => server,
                     Err((reason, captured)) => return Self { outcome: Err(reason), captured },
                 };
-                let mut trial = Self::run(row, command(stage, &server.url), until);
+                let command = match row.through {
+                    Through::Nothing => row.command(stage, At::Url(&server.url)),
+                    Through::Connect => row.command(stage, At::Command(&stage.connect(&server.url))),
+                };
+                let mut trial = Self::run(row, command, until);
                 let (ended, captured) = server.stop();
                 // Without a server that is there, what its client says is of less interest.
                 trial.outcome = match (trial.outcome, ended) {
@@ -42,7 +49,7 @@ impl Trial {
     fn run(row: &Row, command: Command, until: Instant) -> Self {
         match Process::start(command).and_then(|process| process.end(until)) {
             Ok(seen) => {
-                Self { outcome: seen.orderly().and_then(|()| (row.judge)(&seen)), captured: seen.report() }
+                Self { outcome: seen.orderly().and_then(|()| row.judge(&seen)), captured: seen.report() }
             }
             Err(error) => Self { outcome: Err(error.to_string()), captured: String::new() },
         }
