@@ -9,7 +9,7 @@ use crate::{Outcome, findings};
 /// crates and itself counted, tests and build scripts' own needs not.
 ///
 /// The numbers were reached by a sketch with the same dependencies; the official SDK brings 61 to 92.
-const AT_MOST: &[(&str, usize)] = &[("mcp-stdio", 34), ("mcp-sse", 52)];
+const AT_MOST: &[(&str, usize)] = &[("mcp-stdio", 34), ("mcp-sse", 52), ("mcp-streamable-http", 52)];
 
 pub(crate) fn run() -> Outcome {
     let workspace = Workspace::load()?;
