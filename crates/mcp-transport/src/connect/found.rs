@@ -1,8 +1,10 @@
 //! What was found at a URL, so that it is asked for once.
 
 use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::hash::BuildHasher;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use http::Uri;
 use mcp_transport_core::Era;
@@ -14,39 +16,37 @@ const MAX_FOUND: usize = 256;
 
 /// What each URL has turned out to be.
 #[derive(Default)]
-pub(super) struct Found(Mutex<HashMap<String, (Binding, Era)>>);
+pub(super) struct Found {
+    /// The whole URL counts: one origin may have an endpoint of each binding, and a query may name a server behind it.
+    /// Only its hash is kept, because a query may hold what is nobody else's business, and much of it.
+    hasher: RandomState,
+    table: Mutex<HashMap<u64, (Binding, Era)>>,
+}
 
 impl Found {
+    fn table(&self) -> MutexGuard<'_, HashMap<u64, (Binding, Era)>> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn at(&self, url: &Uri) -> Option<(Binding, Era)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key(url)).copied()
+        self.table().get(&self.hasher.hash_one(url)).copied()
     }
 
     pub(super) fn remember(&self, url: &Uri, binding: Binding, era: Era) {
-        let mut found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if found.len() >= MAX_FOUND {
-            found.clear();
+        let (key, mut table) = (self.hasher.hash_one(url), self.table());
+        if table.len() >= MAX_FOUND && !table.contains_key(&key) {
+            table.clear();
         }
-        found.insert(key(url), (binding, era));
+        table.insert(key, (binding, era));
     }
 
     pub(super) fn forget(&self, url: &Uri) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&key(url));
+        self.table().remove(&self.hasher.hash_one(url));
     }
-}
-
-/// Origin and path: one origin may have an endpoint of each binding. A query may hold what is nobody else's business.
-fn key(url: &Uri) -> String {
-    format!(
-        "{}://{}{}",
-        url.scheme_str().unwrap_or_default(),
-        url.authority().map_or("", |authority| authority.as_str()),
-        url.path()
-    )
 }
 
 impl fmt::Debug for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        f.debug_struct("Found").field("urls", &found.len()).finish()
+        f.debug_struct("Found").field("urls", &self.table().len()).finish()
     }
 }

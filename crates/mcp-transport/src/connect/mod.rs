@@ -2,14 +2,17 @@
 //!
 //! ```text
 //! URL ──▶ POST server/discover ─┬─ answered, or a modern error ─────────▶ Streamable HTTP, modern
-//!                               ├─ any other JSON-RPC error ────────────▶ Streamable HTTP, legacy
-//!                               └─ 4xx without one ──▶ POST initialize ─┬▶ Streamable HTTP, legacy
-//!                                                      GET, `endpoint` ─┴▶ HTTP+SSE
-//! command ──▶ server/discover ──▶ answered: modern; any other error, or silence: legacy
+//!                               ├─ JSON-RPC, but not 404, 405 or 5xx ───▶ Streamable HTTP, legacy
+//!                               └─ anything else ──▶ POST initialize ──┬▶ Streamable HTTP, by the same rules
+//!                                                    GET, `endpoint` ──┴▶ HTTP+SSE
+//!         └─ 401, 403, 407, 429, 503, or no connection: the error, at once and from every step
+//! command ──▶ server/discover ──▶ answered, or a modern error: modern; anything else, or silence: legacy
 //! ```
 
 mod command;
+mod era;
 mod found;
+mod question;
 mod url;
 
 use std::fmt;
@@ -18,8 +21,9 @@ use std::time::Duration;
 
 use http::Uri;
 use mcp_http::{HttpClient, HttpClientOptions};
+use mcp_jsonrpc::Request;
 use mcp_stdio::CommandSpec;
-use mcp_transport_core::{Connection, Era, Error, ErrorKind, Options};
+use mcp_transport_core::{Connection, Era, Error, ErrorKind, Options, Revision};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -31,7 +35,6 @@ const PROBE: Duration = Duration::from_secs(10);
 const HEAD_WAIT: Duration = Duration::from_secs(3600);
 
 /// What to connect to.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum Target {
     /// A program that speaks on its stdin and stdout.
@@ -43,7 +46,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// Somebody at the other end of a byte stream, framed as on stdio.
+    /// Somebody at the other end of a byte stream, framed as on stdio. Nothing of a [`Connector`] applies to it.
     pub fn stream(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
         let (read, write) = tokio::io::split(stream);
         Self::Ready(mcp_stdio::connection(read, write, Options::new("stream")))
@@ -71,6 +74,22 @@ impl From<CommandSpec> for Target {
 impl From<Uri> for Target {
     fn from(url: Uri) -> Self {
         Self::Url(url)
+    }
+}
+
+/// Of a URL no more than its origin and path: the rest may be a secret.
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Command(spec) => f.debug_tuple("Command").field(spec).finish(),
+            Self::Url(url) => {
+                let mut url_shown = f.debug_struct("Url");
+                url_shown.field("scheme", &url.scheme_str());
+                url_shown.field("host", &url.host()).field("port", &url.port_u16());
+                url_shown.field("path", &url.path()).finish_non_exhaustive()
+            }
+            Self::Ready(connection) => f.debug_tuple("Ready").field(connection).finish(),
+        }
     }
 }
 
@@ -107,6 +126,9 @@ pub enum Strategy {
 pub struct Connected {
     /// The connection. Nothing of a handshake has been said on it that counts: in the legacy era `initialize` comes
     /// first, in the modern era any request with its `_meta` may.
+    ///
+    /// A child that was silent when it was asked for its era may answer that question yet: a response to
+    /// `mcp-transport-probe`, for which nobody waits.
     pub connection: Connection,
     /// How the server is spoken to.
     pub binding: Binding,
@@ -137,7 +159,16 @@ pub async fn connect(target: impl Into<Target>) -> Result<Connected, Error> {
     Connector::new().connect(target).await
 }
 
-/// Connects, with settings, and remembers what it found at a URL. Clones share what was found.
+/// Connects, with settings, and remembers what it found at a URL.
+///
+/// Clones share what was found, until one is given another [`HttpClient`] or [`Strategy`], with which other things may
+/// be found. At most 256 URLs are remembered, for as long as the connector and its clones are there.
+///
+/// A server that was found is not asked again. When HTTP+SSE is there no more, that shows while connecting, and the URL
+/// is found out anew. Streamable HTTP is connected to without a network: a change shows to the first request on the
+/// connection, which fails, and whether the request or the server was wrong is for its caller to say. Who takes it for a
+/// change (404 or 405 for what was there, an error that names revisions of the other era) calls
+/// [`forget`](Connector::forget) and connects again.
 ///
 /// # Spec
 ///
@@ -182,18 +213,19 @@ impl Connector {
     /// Uses this HTTP client for URLs: its time-outs, its connections, and the headers that it sends with each request.
     #[must_use]
     pub fn with_http(mut self, http: HttpClient) -> Self {
-        self.http = http;
+        (self.http, self.found) = (http, Arc::default());
         self
     }
 
     /// Sets which bindings are tried at a URL. Default [`Strategy::HttpFirst`].
     #[must_use]
     pub fn with_strategy(mut self, strategy: Strategy) -> Self {
-        self.strategy = strategy;
+        (self.strategy, self.found) = (strategy, Arc::default());
         self
     }
 
-    /// Sets how long each question may take by which a server is found out. Default 10 s.
+    /// Sets how long each question may take by which a server is found out; there are three at most, and HTTP+SSE is
+    /// waited for twice as long. Default 10 s.
     #[must_use]
     pub fn with_probe(mut self, probe: Duration) -> Self {
         self.probe = probe;
@@ -209,17 +241,25 @@ impl Connector {
 
     /// Connects.
     ///
+    /// At a URL, a server that refuses questions with 400 and an error in JSON-RPC, and is spoken to over HTTP+SSE all the
+    /// same, is taken for Streamable HTTP: for that one there is [`Strategy::SseFirst`].
+    ///
     /// # Errors
     ///
-    /// * refused, with [`HttpRefused`](mcp_http::HttpRefused) as the source, when a server asks for authentication or
-    ///   forbids: repeat it with other headers
-    /// * peer, when a URL has no binding of MCP; the text says what was tried and what each attempt said
-    /// * io and timeout, when nobody is there
+    /// * refused or peer, with [`HttpRefused`](mcp_http::HttpRefused) as the source and at once, when a server asks for
+    ///   authentication or forbids (401, 403, 407), or has no time (429, 503): repeat it with other headers, or later
+    /// * refused, when the server has no revision in common with this library, or a program cannot be started
+    /// * when a URL has no binding of MCP, what all attempts were (refused where each had a status like 404, timeout where
+    ///   none was answered), else peer; the text says what was tried and what each attempt said
+    /// * io, when nobody is there
+    /// * closed, when a child that was asked for its era broke the rules of its binding
+    /// * limit, when the limits leave no room for that question
     /// * misuse, when a URL cannot be used at all
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives up the attempt: children end, and sessions that were opened are left to their time.
+    /// Dropping the future gives up the attempt, and children end. A session that is being opened to find out whether that
+    /// can be done is still ended, by a task that lives no longer than the question and two seconds.
     pub async fn connect(&self, target: impl Into<Target>) -> Result<Connected, Error> {
         match target.into() {
             Target::Command(spec) => self.start(spec).await,
@@ -228,22 +268,29 @@ impl Connector {
         }
     }
 
-    /// The params of `server/discover`.
-    fn discovery(&self) -> Value {
-        json!({ "_meta": {
-            "io.modelcontextprotocol/protocolVersion": mcp_transport_core::Revision::LATEST.as_str(),
-            "io.modelcontextprotocol/clientCapabilities": {},
-            "io.modelcontextprotocol/clientInfo": *self.client,
-        }})
+    /// Forgets what was found at a URL, so that it is found out anew.
+    pub fn forget(&self, url: &Uri) {
+        self.found.forget(url);
     }
 
-    /// The params of an `initialize` that finds out whether there is anybody to answer it.
-    fn greeting(&self) -> Value {
-        json!({
-            "protocolVersion": mcp_transport_core::Revision::LATEST_LEGACY.as_str(),
+    /// What only a server of the modern era knows.
+    fn discovery(&self) -> Result<Request, Error> {
+        let params = json!({ "_meta": {
+            "io.modelcontextprotocol/protocolVersion": Revision::LATEST.as_str(),
+            "io.modelcontextprotocol/clientCapabilities": {},
+            "io.modelcontextprotocol/clientInfo": *self.client,
+        }});
+        Ok(Request::with_params(era::ID, "server/discover", &params)?)
+    }
+
+    /// An `initialize` that finds out whether there is anybody to answer it.
+    fn greeting(&self) -> Result<Request, Error> {
+        let params = json!({
+            "protocolVersion": Revision::LATEST_LEGACY.as_str(),
             "capabilities": {},
             "clientInfo": *self.client,
-        })
+        });
+        Ok(Request::with_params(era::ID, "initialize", &params)?)
     }
 }
 
