@@ -95,40 +95,101 @@ async fn requests_without_a_session_share_a_child_and_nothing_else() {
     assert_eq!(bridge.children().len(), 1);
 }
 
-/// What was subscribed to comes back under the id that its client gave it.
-#[tokio::test]
-async fn subscriptions_find_their_way_back() {
-    let listen = r#"note() { printf '{"jsonrpc":"2.0","method":"notifications/%s","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":%s}}}\n' "$1" "$2"; }
+/// A server of the modern era that keeps subscriptions: `change` tells all of them, `stray` says something that is
+/// nobody's, `end` ends them.
+fn subscriptions() -> Bridge {
+    let script = r#"note() { printf '{"jsonrpc":"2.0","method":"notifications/%s","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":%s}}}\n' "$1" "$2"; }
 while read -r line; do
   id=$(printf '%s' "$line" | sed 's/.*"id":\([0-9]*\).*/\1/')
   case $line in
-    *server/discover*) printf '{"jsonrpc":"2.0","id":%s,"result":DISCOVERED}\n' "$id";;
-    *subscriptions/listen*) note subscriptions/acknowledged "$id"; all="$all $id";;
-    *) for one in $all; do note tools/list_changed "$one"; done; printf '{"jsonrpc":"2.0","id":%s,"result":{}}\n' "$id";;
+    *server/discover*) printf '{"jsonrpc":"2.0","id":%s,"result":DISCOVERED}\n' "$id"; continue;;
+    *subscriptions/listen*) note subscriptions/acknowledged "$id"; all="$all $id"; continue;;
+    *'"change"'*) for one in $all; do note tools/list_changed "$one"; done;;
+    *'"stray"'*) printf '{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"file:///private"}}\n';;
+    *'"cancel"'*) for one in $all; do printf '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%s}}\n' "$one"; done;;
+    *'"finish"'*) for one in $all; do printf '{"jsonrpc":"2.0","id":%s,"result":{"_meta":{"io.modelcontextprotocol/subscriptionId":%s}}}\n' "$one" "$one"; done;;
   esac
+  printf '{"jsonrpc":"2.0","id":%s,"result":{}}\n' "$id"
 done"#;
-    let script = listen.replace("DISCOVERED", DISCOVERED);
-    let bridge = Bridge::serve(&["--", "sh", "-c", &script]);
+    Bridge::serve(&["--", "sh", "-c", &script.replace("DISCOVERED", DISCOVERED)])
+}
+
+/// A client that listens: where it hears, its call, and the params of the first thing that it heard.
+async fn listener(bridge: &Bridge) -> (Endpoint, tokio::task::JoinHandle<Option<Value>>, Value) {
+    let mut endpoint = dial(bridge).await.spawn();
+    let caller = Caller::new(&endpoint.sender);
+    let listening = tokio::spawn(async move {
+        let params = json!({ "_meta": meta(json!({})) });
+        let answer = caller.request("subscriptions/listen", &params).await.ok()?;
+        serde_json::from_slice(answer.result_raw()?).ok()
+    });
+    let Incoming::Notification(first, _) = next(&mut endpoint.receiver).await else { panic!() };
+    assert_eq!(first.method(), "notifications/subscriptions/acknowledged");
+    let first: Value = first.params().unwrap();
+    // Each client numbers its requests from 1.
+    assert_eq!(first["_meta"]["io.modelcontextprotocol/subscriptionId"], 1);
+    (endpoint, listening, first)
+}
+
+async fn say(bridge: &Bridge, method: &str) -> (Endpoint, mcp_transport::Response) {
+    let endpoint = dial(bridge).await.spawn();
+    let caller = Caller::new(&endpoint.sender);
+    let answer = timeout(SOON, caller.request(method, &json!({ "_meta": meta(json!({})) }))).await;
+    (endpoint, answer.unwrap().unwrap())
+}
+
+/// What was subscribed to comes back under the id that its client gave it.
+#[tokio::test]
+async fn subscriptions_find_their_way_back() {
+    let bridge = subscriptions();
     let mut listeners = Vec::new();
     for _ in 0..3 {
-        let mut endpoint = dial(&bridge).await.spawn();
-        let caller = Caller::new(&endpoint.sender);
-        let listening = tokio::spawn(async move {
-            let _ = caller.request("subscriptions/listen", &json!({ "_meta": meta(json!({})) })).await;
-        });
-        let Incoming::Notification(first, _) = next(&mut endpoint.receiver).await else { panic!() };
-        assert_eq!(first.method(), "notifications/subscriptions/acknowledged");
-        listeners.push((endpoint, listening, first.params::<Value>().unwrap()));
+        listeners.push(listener(&bridge).await);
     }
-    let other = dial(&bridge).await.spawn().into_caller();
-    other.request("change", &json!({ "_meta": meta(json!({})) })).await.unwrap();
+    say(&bridge, "change").await;
     for (endpoint, listening, first) in &mut listeners {
         let Incoming::Notification(told, _) = next(&mut endpoint.receiver).await else { panic!() };
         assert_eq!(told.method(), "notifications/tools/list_changed");
-        // Each client numbers its requests from 1.
         assert_eq!(told.params::<Value>().unwrap(), *first);
-        assert_eq!(first["_meta"]["io.modelcontextprotocol/subscriptionId"], 1);
         listening.abort();
+    }
+}
+
+#[tokio::test]
+async fn subscriptions_that_the_child_ends_are_answered() {
+    for how in ["cancel", "finish"] {
+        let bridge = subscriptions();
+        let (_endpoint, listening, _) = listener(&bridge).await;
+        say(&bridge, how).await;
+        let ended = timeout(SOON, listening).await.unwrap().unwrap().expect("a result");
+        assert_eq!(ended["_meta"]["io.modelcontextprotocol/subscriptionId"], 1, "{how}: {ended}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_nobodys_goes_to_nobody() {
+    let bridge = subscriptions();
+    let (mut endpoint, listening, _) = listener(&bridge).await;
+    let (mut other, answer) = say(&bridge, "stray").await;
+    assert!(!answer.is_error());
+    say(&bridge, "change").await;
+    let Incoming::Notification(told, _) = next(&mut endpoint.receiver).await else { panic!() };
+    assert_eq!(told.method(), "notifications/tools/list_changed", "and not what came before");
+    assert!(other.receiver.try_recv().is_none());
+    listening.abort();
+}
+
+/// It would reach the child as it is, which may read it as the number of somebody else's request.
+#[tokio::test]
+async fn a_progress_token_that_is_none_is_refused() {
+    let bridge = subscriptions();
+    for token in ["1.0", "1e0", "[1]", "null"] {
+        let address = bridge.url.strip_prefix("http://").unwrap().strip_suffix("/sse").unwrap();
+        let body = format!(
+            r#"{{"jsonrpc":"2.0","id":5,"method":"x","params":{{"_meta":{{"progressToken":{token},"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{{}}}}}}}}"#
+        );
+        let (_, answer) = post_with(address, "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: x\r\n", &body);
+        assert!(answer.contains("-32602") && answer.contains("\"id\":5"), "{token}: {answer}");
     }
 }
 
@@ -176,6 +237,11 @@ async fn without_sessions_one_child_is_there_for_everybody() {
     let hello = r#"{"jsonrpc":"2.0","id":"h","method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{}}}"#;
     let (status, answer) = post(&address, hello);
     assert!(status == 200 && answer.contains("mcp-bridge-demo"), "{answer}");
+    // Each client is answered in the revision that it speaks.
+    for version in ["2025-03-26", "2025-06-18", "2025-11-25"] {
+        let (_, answer) = post(&address, &hello.replace("2025-11-25", version));
+        assert!(answer.contains(&format!("\"protocolVersion\":\"{version}\"")), "{answer}");
+    }
     assert_eq!(bridge.children().len(), 1);
 }
 
@@ -200,15 +266,19 @@ async fn answers_in_json_only() {
     assert!(!caller.request("tools/call", &params).await.unwrap().is_error());
 }
 
-/// One POST on a connection of its own.
 fn post(address: &str, body: &str) -> (u16, String) {
+    post_with(address, "", body)
+}
+
+/// One POST on a connection of its own.
+fn post_with(address: &str, headers: &str, body: &str) -> (u16, String) {
     use std::io::{Read, Write};
     let mut socket = std::net::TcpStream::connect(address).unwrap();
     socket.set_read_timeout(Some(SOON)).unwrap();
     write!(
         socket,
         "POST /mcp HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
-         Accept: application/json, text/event-stream\r\nContent-Length: {}\r\n\r\n{body}",
+         Accept: application/json, text/event-stream\r\n{headers}Content-Length: {}\r\n\r\n{body}",
         body.len()
     )
     .unwrap();

@@ -93,7 +93,7 @@
 //!
 //! # Tracing
 //!
-//! Target `mcp.http`: refusals, ends and failures of connections at debug, malformed bodies at warn, failures to accept
+//! Target `mcp.http`: refusals, malformed bodies, ends and failures of connections at debug, failures to accept
 //! at error. Headers and bodies are never shown.
 
 mod body;

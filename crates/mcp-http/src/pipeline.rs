@@ -163,7 +163,8 @@ fn payload(takes: Takes, bytes: Bytes, route: &Route) -> Result<Payload, Malform
 /// The one answer to a body that is no message: a JSON-RPC error with the id, if one could be read, and without one if
 /// not. Nothing else of the body is in it.
 fn no_message(route: &Route, parts: &Parts, malformed: &Malformed) -> Reply {
-    tracing::warn!(
+    // Anybody can send one, so it is not for every log.
+    tracing::debug!(
         target: "mcp.http",
         fault = malformed.fault().as_str(),
         bytes = malformed.input_len(),

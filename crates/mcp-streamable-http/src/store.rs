@@ -1,6 +1,6 @@
 //! Events that are kept for clients that come back.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -57,10 +57,10 @@ pub trait EventStore: fmt::Debug + Send + Sync {
     fn forget(&self, key: &StreamKey);
 }
 
-/// Keeps events in memory, within bounds; the oldest events of a stream go first.
+/// Keeps events in memory, within bounds.
 ///
-/// A stream never takes room from another one that is still kept within its share: one that finds the whole store full
-/// loses its own events.
+/// A stream or a session that has its share loses its own oldest events; where the whole store is full, the stream goes
+/// to which nothing was added for the longest time.
 pub struct MemoryEventStore {
     state: Mutex<State>,
     per_stream: usize,
@@ -77,6 +77,9 @@ const COPY: usize = 16 * 1024;
 #[derive(Default)]
 struct State {
     streams: HashMap<StreamKey, Ring>,
+    /// By when something was added last, oldest first.
+    order: BTreeMap<u64, StreamKey>,
+    ticks: u64,
     sessions: HashMap<Arc<str>, usize>,
     bytes: usize,
 }
@@ -87,6 +90,8 @@ struct Ring {
     before: u64,
     events: VecDeque<Bytes>,
     bytes: usize,
+    /// Its place in the order.
+    tick: u64,
 }
 
 impl Default for MemoryEventStore {
@@ -135,6 +140,35 @@ impl State {
         true
     }
 
+    /// It is the newest now.
+    fn touch(&mut self, key: &StreamKey) {
+        self.ticks += 1;
+        if let Some(ring) = self.streams.get_mut(key) {
+            self.order.remove(&ring.tick);
+            ring.tick = self.ticks;
+            self.order.insert(self.ticks, key.clone());
+        }
+    }
+
+    /// Gives up the stream to which nothing was added for the longest time, or the oldest event of `key` when there is
+    /// no other; whether there was anything.
+    fn drop_least_recent(&mut self, key: &StreamKey) -> bool {
+        match self.order.values().next().cloned() {
+            Some(other) if other != *key => {
+                self.forget(&other);
+                true
+            }
+            _ => self.drop_oldest(key),
+        }
+    }
+
+    fn forget(&mut self, key: &StreamKey) {
+        if let Some(ring) = self.streams.remove(key) {
+            self.order.remove(&ring.tick);
+            self.give_back(&key.session, ring.bytes);
+        }
+    }
+
     fn give_back(&mut self, session: &Arc<str>, cost: usize) {
         self.bytes -= cost;
         if let Some(bytes) = self.sessions.get_mut(session) {
@@ -152,16 +186,21 @@ impl EventStore for MemoryEventStore {
         let cost = message.len() + OVERHEAD;
         let mut state = self.state();
         let state = &mut *state;
-        state.streams.entry(key.clone()).or_insert_with(|| Ring { before: seq - 1, ..Ring::default() });
-        let fits = |state: &State| {
+        let before = seq.saturating_sub(1);
+        state.streams.entry(key.clone()).or_insert_with(|| Ring { before, ..Ring::default() });
+        state.touch(key);
+        let has_share = |state: &State| {
             let stream = state.streams.get(key).map_or(0, |ring| ring.bytes);
             let session = state.sessions.get(&key.session).copied().unwrap_or(0);
-            stream + cost <= self.per_stream
-                && session + cost <= self.per_session
-                && state.bytes + cost <= self.total
+            stream + cost <= self.per_stream && session + cost <= self.per_session
         };
-        while !fits(state) {
-            if !state.drop_oldest(key) {
+        loop {
+            let has_share = has_share(state);
+            if has_share && state.bytes + cost <= self.total {
+                break;
+            }
+            let made_room = if has_share { state.drop_least_recent(key) } else { state.drop_oldest(key) };
+            if !made_room {
                 // It is larger than what is left: the stream begins anew behind it.
                 if let Some(ring) = state.streams.get_mut(key) {
                     ring.before = seq;
@@ -188,10 +227,7 @@ impl EventStore for MemoryEventStore {
     }
 
     fn forget(&self, key: &StreamKey) {
-        let mut state = self.state();
-        if let Some(ring) = state.streams.remove(key) {
-            state.give_back(&key.session, ring.bytes);
-        }
+        self.state().forget(key);
     }
 }
 
@@ -265,19 +301,25 @@ mod tests {
     }
 
     #[test]
-    fn budgets_of_session_and_store_cost_only_the_one_who_asks_for_more() {
+    fn a_share_costs_its_owner_and_a_full_store_whoever_was_still() {
         let one = 36 + OVERHEAD;
         let store = MemoryEventStore::new(10 * one, 3 * one, 5 * one);
         fill(&store, &key("a", 1), 1..=2, 36);
         fill(&store, &key("a", 2), 1..=5, 36);
         assert_eq!(after(&store, &key("a", 1), 0, 2), Ok(2), "the older stream of the session keeps its own");
         assert_eq!(after(&store, &key("a", 2), 4, 5), Ok(1));
-        fill(&store, &key("b", 1), 1..=5, 36);
-        assert_eq!(after(&store, &key("b", 1), 3, 5), Ok(2));
+        fill(&store, &key("b", 1), 1..=2, 36);
         assert_eq!(store.bytes(), 5 * one);
         fill(&store, &key("c", 1), 1..=1, 36);
-        assert_eq!(after(&store, &key("c", 1), 0, 1), Err(Lost));
-        assert_eq!(after(&store, &key("c", 1), 1, 1), Ok(0));
+        assert_eq!(after(&store, &key("c", 1), 0, 1), Ok(1), "the newest is kept");
+        assert_eq!(
+            after(&store, &key("a", 1), 0, 2),
+            Err(Lost),
+            "the one that was still for the longest time goes"
+        );
+        assert_eq!(after(&store, &key("a", 1), 2, 2), Ok(0));
+        assert_eq!((after(&store, &key("a", 2), 4, 5), after(&store, &key("b", 1), 0, 2)), (Ok(1), Ok(2)));
+        assert_eq!(store.bytes(), 4 * one);
     }
 
     #[test]

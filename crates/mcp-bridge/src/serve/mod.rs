@@ -86,7 +86,7 @@ pub(crate) struct Args {
     /// The longest message, in either direction
     #[arg(long, value_name = "BYTES", default_value = "16777216", value_parser = values::bytes)]
     max_message: usize,
-    /// Sessions at once, each with a child; one more is answered with 503
+    /// Sessions at once at /mcp, and as many at /sse, each with a child; one more is answered with 503
     #[arg(long, value_name = "N", default_value = "256", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     max_sessions: u32,
     /// How long a new session may stay without a message
@@ -215,8 +215,8 @@ async fn serve(args: Args, report: &Report) -> Result<Exit, String> {
         backend,
         control: control.clone(),
         grace: args.shutdown_grace,
-        // Children that are on their way out, of sessions that have ended, are as many again at most.
-        children: args.max_sessions as usize * 2,
+        // As many for each of the two bindings, and as many again on their way out, of sessions that have ended.
+        children: args.max_sessions as usize * 4,
         tools,
     };
     // The drain of the server waits for the sessions, so that what is left of it waits with them.

@@ -95,7 +95,13 @@ impl Sessions {
             };
             if session.control().context().session.is_none() {
                 let span = tracing::info_span!("sessionless");
-                let run = sessionless::run(session, self.backend.clone(), self.tools.clone());
+                let run = sessionless::run(
+                    session,
+                    self.backend.clone(),
+                    self.tools.clone(),
+                    self.control.clone(),
+                    self.grace,
+                );
                 running.spawn(run.instrument(span));
                 continue;
             }

@@ -5,10 +5,13 @@
 //!                         └─ legacy ──▶ a child that was initialized for everybody
 //! ```
 
+use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_transport::core::queue;
+use mcp_transport::http::ServerControl;
 use mcp_transport::streamable_http::proto::ToolTable;
 use mcp_transport::{
     Connection, Era, ErrorCode, ErrorObject, Exchange, Id, Incoming, Json, Notification, Outcome, Request,
@@ -16,12 +19,13 @@ use mcp_transport::{
 };
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::Instrument;
 
 use super::session::{Backend, start};
 use super::share::{Ended, Share};
 use crate::demo;
+use crate::race::{First, race_mut};
 
 /// Requests that wait for a child; more are refused.
 const WAITING: u32 = 1024;
@@ -30,9 +34,19 @@ const WAITING: u32 = 1024;
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// A child that ends at once is not started again sooner.
 const RESTART: Duration = Duration::from_secs(1);
+/// For how long a child that does not say what it speaks is not asked again.
+const SULK: Duration = Duration::from_secs(60);
 
 /// Serves what arrives on the connection that has no session, until it ends.
-pub(super) async fn run(front: Connection, backend: Backend, tools: Arc<ToolTable>) {
+///
+/// When a drain of the server begins, what was accepted may take `grace`.
+pub(super) async fn run(
+    front: Connection,
+    backend: Backend,
+    tools: Arc<ToolTable>,
+    server: ServerControl,
+    grace: Duration,
+) {
     if let Backend::Demo = backend {
         demo::serve_on(front).await;
         return;
@@ -47,7 +61,8 @@ pub(super) async fn run(front: Connection, backend: Backend, tools: Arc<ToolTabl
         queue
     });
     let [modern, legacy] = queues;
-    serve(front, |incoming| {
+    let control = front.control();
+    let serving = serve(front, |incoming| {
         if let Incoming::Request(exchange) = incoming {
             let era = exchange.context().revision.map_or(Era::Legacy, Revision::era);
             let queue = if era == Era::Modern { &modern } else { &legacy };
@@ -58,8 +73,18 @@ pub(super) async fn run(front: Connection, backend: Backend, tools: Arc<ToolTabl
             }
         }
         std::future::ready(())
-    })
-    .await;
+    });
+    let late = async {
+        server.draining().await;
+        sleep(grace).await;
+        tracing::warn!("requests were not finished in time");
+        control.close();
+        std::future::pending::<Infallible>().await
+    };
+    match race_mut(pin!(serving), pin!(late)).await {
+        First::One(_) => {}
+        First::Other(never) => match never {},
+    }
     modern.close();
     legacy.close();
     while kept.join_next().await.is_some() {}
@@ -76,16 +101,27 @@ struct Kept {
 enum Found {
     /// It speaks this era; what it said of itself, for `initialize`.
     Speaks(Json),
-    /// It does not, and says so.
-    Refuses,
+    /// It does not, and says so; whether it always will.
+    Refuses { ever: bool },
+    /// It may, and says what is wrong.
+    Fails(ErrorObject),
 }
 
 impl Kept {
     async fn keep(self, mut requests: queue::Receiver<Exchange>) {
         let requests = &mut requests;
         let mut not_before = Instant::now();
+        let mut sulks_until = Instant::now();
         while let Some(first) = requests.recv().await {
+            if Instant::now() < sulks_until {
+                self.refuse(first);
+                continue;
+            }
             sleep_until(not_before).await;
+            // Nobody starts a child for somebody who has gone.
+            if first.responder().is_cancelled() {
+                continue;
+            }
             not_before = Instant::now() + RESTART;
             let Backend::Command(launch, limits) = &self.backend else { return };
             let mut child = match start(launch, *limits) {
@@ -110,27 +146,26 @@ impl Kept {
                     }
                     tracing::warn!("the shared child has ended");
                 }
-                Ok(Ok(Found::Refuses)) => {
+                Ok(Ok(Found::Refuses { ever: true })) => {
                     tracing::info!("the server does not speak this era");
                     child.finish().await;
-                    refuse(first);
+                    self.refuse(first);
                     // It will not learn it.
                     while let Some(exchange) = requests.recv().await {
-                        refuse(exchange);
+                        self.refuse(exchange);
                     }
                     return;
                 }
-                Ok(Err(why)) => {
-                    tracing::warn!("{why}");
-                    first.fail(&ErrorObject::with_reason("the server cannot be reached", "child_exited"));
+                Ok(Ok(Found::Fails(error))) => {
+                    tracing::warn!(%error, "the server cannot be initialized");
+                    first.fail(&error);
                 }
-                Err(_) if self.era == Era::Modern => {
-                    tracing::info!("the server does not answer `server/discover`");
-                    refuse(first);
-                }
-                Err(_) => {
-                    tracing::warn!("the server does not answer");
-                    first.fail(&ErrorObject::with_reason("the server does not answer", "timeout"));
+                // It says something else, ends because of the question, or says nothing: for now it is taken as a no,
+                // and those who wait are told the same, or each of them would wait as long.
+                Ok(Ok(Found::Refuses { ever: false }) | Err(_)) | Err(_) => {
+                    tracing::warn!("the server does not say that it speaks this era");
+                    sulks_until = Instant::now() + SULK;
+                    self.refuse(first);
                 }
             }
         }
@@ -143,7 +178,8 @@ impl Kept {
         }
         match &*exchange.request().method() {
             "initialize" => {
-                let response = mcp_transport::Response::json_result(&exchange.request().id(), said);
+                let agreed = agreed(exchange.request(), said);
+                let response = mcp_transport::Response::json_result(&exchange.request().id(), &agreed);
                 exchange.into_parts().2.respond(response);
                 None
             }
@@ -195,8 +231,17 @@ impl Kept {
                 None => return Err("the server ended before it said what it speaks".into()),
             }
         };
-        let Outcome::Result(said) = response.outcome() else {
-            return Ok(Found::Refuses);
+        let said = match response.outcome() {
+            Outcome::Result(said) => said,
+            Outcome::Error(error) if self.era == Era::Legacy => return Ok(Found::Fails(error)),
+            Outcome::Error(error) => {
+                let ever = [
+                    ErrorCode::METHOD_NOT_FOUND,
+                    ErrorCode::INVALID_PARAMS,
+                    ErrorCode::UNSUPPORTED_PROTOCOL_VERSION,
+                ];
+                return Ok(Found::Refuses { ever: ever.contains(&error.code()) });
+            }
         };
         let said = Json::parse(said.to_vec()).map_err(|error| error.to_string())?;
         match self.era {
@@ -205,7 +250,7 @@ impl Kept {
                 let speaks = found["supportedVersions"].as_array().is_some_and(|versions| {
                     versions.iter().any(|version| version == Revision::LATEST.as_str())
                 });
-                Ok(if speaks { Found::Speaks(said) } else { Found::Refuses })
+                Ok(if speaks { Found::Speaks(said) } else { Found::Refuses { ever: true } })
             }
             Era::Legacy => {
                 let _ = sender.try_send(Notification::new("notifications/initialized"));
@@ -215,11 +260,45 @@ impl Kept {
     }
 }
 
+/// What the child said of itself, with the revision that a client asks for: the child was asked for the newest, and the
+/// shapes of what passes here are those of every revision that has this binding.
+///
+/// # Spec
+///
+/// MCP 2025-11-25, basic, Lifecycle, Version Negotiation: a server answers with the version that it was asked for, if it
+/// supports it.
+fn agreed(request: &Request, said: &Json) -> Json {
+    let asked: Option<Value> = request.params().ok();
+    let asked =
+        asked.as_ref().and_then(|params| params["protocolVersion"].as_str()?.parse::<Revision>().ok());
+    let Some(asked) = asked.filter(|asked| asked.era() == Era::Legacy && *asked >= Revision::V2025_03_26)
+    else {
+        return said.clone();
+    };
+    let Ok(mut result) = said.decode::<Value>() else { return said.clone() };
+    let theirs = result["protocolVersion"].as_str().and_then(|theirs| theirs.parse::<Revision>().ok());
+    if theirs.is_some_and(|theirs| asked <= theirs) {
+        result["protocolVersion"] = asked.as_str().into();
+    }
+    Json::new(&result).unwrap_or_else(|_| said.clone())
+}
+
+impl Kept {
+    fn refuse(&self, exchange: Exchange) {
+        match self.era {
+            Era::Modern => unsupported(exchange),
+            Era::Legacy => {
+                exchange.fail(&ErrorObject::with_reason("the server cannot be reached", "child_exited"));
+            }
+        }
+    }
+}
+
 /// # Spec
 ///
 /// MCP 2026-07-28, basic, Versioning: an unsupported revision is answered with those that are supported; a client that
 /// knows both eras goes on with `initialize`.
-fn refuse(exchange: Exchange) {
+fn unsupported(exchange: Exchange) {
     let legacy = Revision::ALL
         .into_iter()
         .rev()

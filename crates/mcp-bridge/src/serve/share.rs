@@ -18,8 +18,8 @@ use mcp_transport::core::queue::Receiver;
 use mcp_transport::jsonrpc::{Object, ScanLimits};
 use mcp_transport::streamable_http::proto::ToolTable;
 use mcp_transport::{
-    Connection, ErrorCode, ErrorObject, Exchange, Id, Incoming, Message, Notification, Outcome, Request,
-    Response, Sender,
+    Connection, ErrorCode, ErrorObject, Exchange, Id, Incoming, Json, Message, Notification, Outcome,
+    Request, Response, Sender,
 };
 
 const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
@@ -47,6 +47,26 @@ struct Asked {
     logs: bool,
     /// Whether its answer says which parameters are mirrored in headers.
     lists_tools: bool,
+    /// Whether it is a subscription.
+    listens: bool,
+}
+
+impl Asked {
+    /// Answers; the end of a subscription names it, which it does by the client's own id.
+    fn respond(self, response: Response) {
+        let named = match response.outcome() {
+            Outcome::Result(result) if self.listens => {
+                let named = Object::new(result).and_then(|result| result.get("_meta")).and_then(Object::new);
+                named.and_then(|meta| meta.get(SUBSCRIPTION))
+            }
+            _ => None,
+        };
+        let own = self.responder.id().as_json();
+        match named.and_then(|named| replaced(response.as_bytes(), named, own)) {
+            Some(Message::Response(renamed)) => self.responder.respond(renamed),
+            _ => self.responder.respond(response),
+        }
+    }
 }
 
 /// Why sharing ended.
@@ -162,11 +182,15 @@ impl Share {
         let token = meta.and_then(|meta| meta.get("progressToken"));
         let logs = meta.is_some_and(|meta| meta.get(LOG_LEVEL).is_some());
         let own = token.and_then(Id::from_json);
+        if token.is_some() && own.is_none() {
+            // What is no token would reach the child as it is, and may be read there as somebody else's number.
+            let error =
+                ErrorObject::new(ErrorCode::INVALID_PARAMS, "a progress token is a string or an integer");
+            return responder.fail(&error);
+        }
         let renamed = match token {
-            Some(token) if own.is_some() => {
-                replaced(request.as_bytes(), token, number.to_string().as_bytes())
-            }
-            _ => Some(request.clone().into()),
+            Some(token) => replaced(request.as_bytes(), token, number.to_string().as_bytes()),
+            None => Some(request.clone().into()),
         };
         let Some(Message::Request(renamed)) = renamed else {
             let error = ErrorObject::new(ErrorCode::INTERNAL_ERROR, "the request cannot be passed on");
@@ -174,8 +198,9 @@ impl Share {
         };
         let numbered: Request = renamed.with_id(&Id::from(number));
         let len = numbered.len();
-        let lists_tools = request.method() == "tools/list";
-        self.asked.insert(number, Asked { responder, token: own, logs, lists_tools });
+        let (lists_tools, listens) =
+            (request.method() == "tools/list", request.method() == "subscriptions/listen");
+        self.asked.insert(number, Asked { responder, token: own, logs, lists_tools, listens });
         match self.sender.try_send(numbered) {
             Ok(None) => {}
             Ok(Some(message)) => self.held.push_back(message),
@@ -195,6 +220,9 @@ impl Share {
     fn take(&mut self, incoming: Incoming) {
         match incoming {
             Incoming::Response(response, _) => self.answer(response),
+            Incoming::Notification(notification, _) if notification.method() == "notifications/cancelled" => {
+                self.end_subscription(&notification);
+            }
             Incoming::Notification(notification, _) => self.tell(notification),
             Incoming::Request(exchange) if exchange.request().method() == "ping" => {
                 exchange.finish(&serde_json::json!({}));
@@ -223,7 +251,7 @@ impl Share {
                     // What is wrong in it is for its reader to find: every byte passes.
                     tools.learn(result);
                 }
-                asked.responder.respond(response);
+                asked.respond(response);
             }
             None => tracing::debug!(?response, "an answer that nobody waits for"),
         }
@@ -237,13 +265,11 @@ impl Share {
                 self.owner(token)
                     .and_then(|(asked, token)| Some((asked, Some((token, asked.token.clone()?)))))
             }
-            "notifications/message" => self.only(|asked| asked.logs).map(|asked| (asked, None)),
+            "notifications/message" => self.logging().map(|asked| (asked, None)),
             _ => {
                 let subscription = meta(params).and_then(|meta| meta.get(SUBSCRIPTION));
-                match self.owner(subscription) {
-                    Some((asked, text)) => Some((asked, Some((text, asked.responder.id().clone())))),
-                    None => self.only(|_| true).map(|asked| (asked, None)),
-                }
+                self.owner(subscription)
+                    .map(|(asked, text)| (asked, Some((text, asked.responder.id().clone()))))
             }
         };
         let Some((asked, rename)) = found else {
@@ -266,10 +292,29 @@ impl Share {
         Some((self.asked.get(&number(Id::from_json(text).as_ref())?)?, text))
     }
 
-    /// The only one of a kind.
-    fn only(&self, is: impl Fn(&Asked) -> bool) -> Option<&Asked> {
-        let mut some = self.asked.values().filter(|asked| is(asked));
-        some.next().filter(|_| some.next().is_none())
+    /// Whose a log message is: it says nothing of that itself, so there may be one request only, beside subscriptions,
+    /// and that one has to have asked for it.
+    fn logging(&self) -> Option<&Asked> {
+        let mut some = self.asked.values().filter(|asked| !asked.listens);
+        some.next().filter(|asked| asked.logs && some.next().is_none())
+    }
+
+    /// The child ends a subscription: its client is answered, which ends its stream.
+    ///
+    /// # Spec
+    ///
+    /// MCP 2026-07-28, patterns, Cancellation; Subscriptions.
+    fn end_subscription(&mut self, notification: &Notification) {
+        let params = notification.params_raw().and_then(Object::new);
+        let id = params.and_then(|params| params.get("requestId")).and_then(Id::from_json);
+        let number =
+            number(id.as_ref()).filter(|number| self.asked.get(number).is_some_and(|asked| asked.listens));
+        let Some(asked) = number.and_then(|number| self.asked.remove(&number)) else { return };
+        let own = Json::parse(asked.responder.id().as_json().to_vec());
+        let own = own.ok().and_then(|id| id.decode::<serde_json::Value>().ok());
+        asked
+            .responder
+            .finish(&serde_json::json!({ "resultType": "complete", "_meta": { SUBSCRIPTION: own } }));
     }
 }
 

@@ -246,7 +246,10 @@ impl ServerStream {
             Kind::Answer(_) if self.cursor.is_none() || self.delivery.is_unreadable() => return Err(why),
             Kind::Answer(legacy) | Kind::Listening(legacy) => legacy.clone(),
         };
-        while self.attempts < self.link().backoff.max_failures {
+        // Without the stream of its own the server cannot ask, and nobody would be told: it is tried for as long as the
+        // session lasts, less and less often.
+        let listens = matches!(self.kind, Kind::Listening(_));
+        while listens || self.attempts < self.link().backoff.max_failures {
             let wait = self.wait(&why);
             tracing::debug!(%why, ?wait, attempt = self.attempts, "a stream ended, and is resumed");
             sleep(wait).await;

@@ -14,6 +14,7 @@ use mcp_transport_core::{
 use super::answer::{Plan, answer};
 use super::body::{Event, Events, Opening};
 use super::{MODERN, Shared, accepted, asked, context, json_error, legacy, message_of_its_own, refused};
+use crate::config::Answers;
 use crate::proto::{Refused, check_modern, modern_status};
 
 impl Shared {
@@ -67,7 +68,7 @@ impl Shared {
             return Ok(legacy::no_batch(Payload::Batch(batch)));
         };
         let control = self.control.clone();
-        let events = Alone { source, era: Era::Legacy, request: None, control, finished: false };
+        let events = Alone { source, request: None, control, finished: false };
         self.post_batch(&self.sessionless, messages, &Arc::new(context), outlet).await?;
         if answers == 0 {
             return Ok(accepted());
@@ -90,12 +91,17 @@ impl Shared {
         };
         let limits = &options.sessionless_limits;
         let (outlet, source) = response_stream(limits.outbound_bytes, limits.outbound_count);
+        let listens = request.method() == "subscriptions/listen";
         let id = request.id();
         // From here on a client that goes away gives it up.
         let control = self.control.clone();
-        let events = Alone { source, era, request: Some(id), control, finished: false };
+        let events = Alone { source, request: Some(id), control, finished: false };
         self.deliver(&self.sessionless, len, Frame::Request(request, context, outlet)).await?;
         let plan = match era {
+            // It lasts, and says something before its answer.
+            Era::Modern if listens => {
+                Plan { waits: true, form: Answers::Auto, ..self.plan(true, modern_status) }
+            }
             Era::Modern => Plan { waits: true, ..self.plan(true, modern_status) },
             Era::Legacy => self.plan(true, |_| StatusCode::OK),
         };
@@ -106,7 +112,6 @@ impl Shared {
 /// The reader of one exchange's stream.
 struct Alone {
     source: ResponseStream,
-    era: Era,
     request: Option<Id>,
     control: Control,
     finished: bool,
@@ -145,9 +150,9 @@ impl Events for Alone {
 
 impl Drop for Alone {
     fn drop(&mut self) {
-        // MCP 2026-07-28, transports, Streamable HTTP: closing the response stream cancels the request. Up to
-        // 2025-11-25 it does not.
-        if self.era == Era::Modern && !self.finished {
+        // MCP 2026-07-28, transports, Streamable HTTP: closing the response stream cancels the request. Up to 2025-11-25
+        // it does not where the stream can be resumed, which it cannot without a session.
+        if !self.finished {
             self.source.give_up();
         }
     }

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::body::{Event, Events, Opening};
 use super::stream::{GENERAL, Left, Pulled, Stream, Taken};
-use crate::config::StreamableOptions;
+use crate::config::{Answers, StreamableOptions};
 use crate::proto::EventPosition;
 use crate::store::{EventStore, Lost, StreamKey};
 
@@ -97,6 +97,16 @@ impl Session {
         *lock(&self.revision) = Some(revision);
     }
 
+    /// Whether its client comes back for a response that ended early.
+    fn polls(&self) -> bool {
+        self.revision().is_some_and(|revision| revision >= Revision::V2025_11_25)
+    }
+
+    /// Whether the response to a POST may end before the answer.
+    pub(super) fn may_release(&self) -> bool {
+        self.polls() && self.options.answers != Answers::Json
+    }
+
     fn key(&self, stream: u64) -> StreamKey {
         StreamKey::new(self.principal.clone(), self.id.shared(), stream)
     }
@@ -106,9 +116,15 @@ impl Session {
         let number = self.next.fetch_add(1, Relaxed);
         let store = self.options.store.clone();
         let stream = Arc::new(Stream::new(self.key(number), source, store));
-        match &mut *lock(&self.streams) {
-            Some(streams) => drop(streams.insert(number, stream.clone())),
-            None => stream.forsake(),
+        let is_open = match &mut *lock(&self.streams) {
+            Some(streams) => {
+                streams.insert(number, stream.clone());
+                true
+            }
+            None => false,
+        };
+        if !is_open {
+            stream.forsake();
         }
         stream
     }
@@ -178,7 +194,8 @@ impl Session {
 
     /// When the next stream is to be let go that nobody has come back for.
     pub(super) fn next_sweep(&self) -> Option<Instant> {
-        let ended = lock(&self.streams).as_ref().and_then(|streams| finished(streams).map(|(at, _)| at).min())?;
+        let ended =
+            lock(&self.streams).as_ref().and_then(|streams| finished(streams).map(|(at, _)| at).min())?;
         Some(ended + self.options.keep_finished.min(FAR))
     }
 
@@ -329,7 +346,8 @@ pub(super) struct Replay {
 
 impl Replay {
     fn new(stream: u64, last: u64, events: Vec<Bytes>) -> Self {
-        let before = last - events.len() as u64;
+        // A store that gives more than it was asked for is not believed.
+        let before = last.saturating_sub(events.len() as u64);
         let place = |(line, seq)| (EventPosition { stream, seq }, line);
         Self { before, events: events.into_iter().zip(before + 1..).map(place).collect() }
     }
@@ -354,9 +372,7 @@ impl Attached {
     }
 
     pub(super) fn opening(&self, last: u64) -> Opening {
-        let primes = self.stream.has_ids()
-            && self.session.revision().is_some_and(|revision| revision >= Revision::V2025_11_25);
-        if !primes {
+        if !self.stream.has_ids() || !self.session.polls() {
             return Opening::default();
         }
         let priming = Some(EventPosition { stream: self.stream.number(), seq: last });

@@ -110,6 +110,7 @@ impl Stream {
         }
         inner.readers += 1;
         inner.reader = Some(inner.readers);
+        inner.released = None;
         inner.reader
     }
 
@@ -131,6 +132,7 @@ impl Stream {
             let mine = *reader.get_or_insert_with(|| {
                 inner.readers += 1;
                 inner.reader = Some(inner.readers);
+                inner.released = None;
                 reading = inner.reading.take();
                 inner.readers
             });

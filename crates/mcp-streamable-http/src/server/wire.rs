@@ -82,6 +82,8 @@ impl Wire for SessionWire {
 
     /// Waits for room while somebody reads; while nobody does, nobody could make any.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // While this waits nothing else may be asked, and a reader that goes has to be noticed.
+        self.registered.session().poll_pump(cx);
         let (session, Some(general)) = (self.registered.session(), &self.general) else {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         };

@@ -116,6 +116,11 @@ impl Raw {
 
     /// The next event that is no comment.
     pub(crate) async fn event(&mut self) -> Option<Event> {
+        // Comments keep it alive for ever.
+        within("an event", self.any_event()).await
+    }
+
+    async fn any_event(&mut self) -> Option<Event> {
         loop {
             let event = match self.said().await {
                 Said::Event(event) => event,
@@ -184,7 +189,7 @@ impl Client {
     pub(crate) async fn get(&self, more: &str) -> Raw {
         let Self { address, headers } = self;
         let mut raw = Raw::connect(*address).await;
-        let head = format!("GET /mcp HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n");
+        let head = "GET /mcp HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n";
         raw.send(&format!("{head}{headers}{more}\r\n")).await;
         raw
     }

@@ -113,3 +113,8 @@ pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     })
     .await;
 }
+
+/// Tasks of this runtime that have not ended.
+pub(crate) fn tasks() -> usize {
+    tokio::runtime::Handle::current().metrics().num_alive_tasks()
+}
