@@ -23,7 +23,7 @@ type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 const HELP: &str = "\
 cargo xtask COMMAND
 
-  ci                 all checks but interop: format, lints, docs, and the five below
+  ci                 all checks but interop and conformance: format, lints, docs, and the five below
   layers             the arrows between crates, and what they may depend on
   counts             how many crates a user of ours has to compile
   packages           what each crate would publish
@@ -32,7 +32,7 @@ cargo xtask COMMAND
   interop [ROW...]   other people's programs against ours
                      --list names the rows, --dev builds without optimizing,
                      --bridge PATH takes a program that is already built
-  conformance        the official suite against our fixtures
+  conformance        the official suite against our fixtures, and a second referee who reads their traces
                      --write keeps the figures in docs/conformance.md,
                      --only RUN (several times), --server URL, --client COMMAND
   bench stdio        our stdio server beside the official Rust SDK's, interleaved

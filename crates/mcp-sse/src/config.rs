@@ -1,11 +1,16 @@
 //! Settings of the server, with their units and reasons.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use mcp_transport_core::Limits;
+use mcp_transport_core::{Context, Limits, Tap};
+
+/// Makes the tap of a connection.
+type MakeTap = dyn Fn(&Context) -> Arc<dyn Tap> + Send + Sync;
 
 /// Settings of an HTTP+SSE server.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct SseOptions {
     /// Path of the event stream. Default `/sse`.
@@ -29,6 +34,8 @@ pub struct SseOptions {
     /// Bytes of events that wait for the stream to be written; beyond it messages wait in the session's own queue.
     /// Default 32 KiB.
     pub stream_buffer: usize,
+    /// Makes the tap of each session as it opens, from what is known about it: its id, peer and principal. Default none.
+    pub tap: Option<Arc<MakeTap>>,
 }
 
 impl Default for SseOptions {
@@ -43,6 +50,23 @@ impl Default for SseOptions {
             queue_wait: Duration::from_secs(5),
             keep_alive: Duration::from_secs(15),
             stream_buffer: 32 * 1024,
+            tap: None,
         }
+    }
+}
+
+impl fmt::Debug for SseOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SseOptions")
+            .field("sse_path", &self.sse_path)
+            .field("message_path", &self.message_path)
+            .field("public_prefix", &self.public_prefix)
+            .field("limits", &self.limits)
+            .field("max_sessions", &self.max_sessions)
+            .field("first_message", &self.first_message)
+            .field("queue_wait", &self.queue_wait)
+            .field("keep_alive", &self.keep_alive)
+            .field("stream_buffer", &self.stream_buffer)
+            .finish_non_exhaustive()
     }
 }

@@ -4,10 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mcp_transport_core::Limits;
+use mcp_transport_core::{Context, Limits, Tap};
 
 use crate::proto::ToolParameters;
 use crate::store::{EventStore, MemoryEventStore};
+
+/// Makes the tap of a connection.
+type MakeTap = dyn Fn(&Context) -> Arc<dyn Tap> + Send + Sync;
 
 /// Settings of a Streamable HTTP server.
 #[derive(Clone)]
@@ -49,6 +52,9 @@ pub struct StreamableOptions {
     /// Who knows which parameters of which tool are mirrored in headers (2026-07-28). Default nobody: then `Mcp-Param-*`
     /// headers are not looked at.
     pub tools: Option<Arc<dyn ToolParameters>>,
+    /// Makes the tap of each connection as it opens, from what is known about it: session, peer and principal, of which
+    /// the connection without a session has none. Default none.
+    pub tap: Option<Arc<MakeTap>>,
 }
 
 /// What is done for revisions up to 2025-11-25.
@@ -96,6 +102,7 @@ impl Default for StreamableOptions {
             keep_finished: Duration::from_secs(5 * 60),
             retry: None,
             tools: None,
+            tap: None,
         }
     }
 }

@@ -4,15 +4,16 @@
 //! MCP_CONFORMANCE_SCENARIO=tools_call MCP_CONFORMANCE_PROTOCOL_VERSION=2025-11-25 conformance-client URL
 //! ```
 //!
-//! What the server said it writes to stderr, which the suite keeps.
+//! What the server said it writes to stderr, which the suite keeps; `MCP_TRACES` names a directory for traces.
 
 use std::env;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use mcp_tests::conformance::client::{Scenario, play};
+use mcp_tests::conformance::trace::{Rules, Side, Traces};
 use mcp_transport::streamable_http::proto::ToolTable;
-use mcp_transport::{Revision, StreamableClient, Transport};
+use mcp_transport::{Options, Revision, StreamableClient, Transport};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -31,6 +32,9 @@ async fn run() -> Result<(), Failure> {
     let url = env::args().nth(1).ok_or("say where the server is")?;
     let scenario = scenario()?;
     let mut transport = StreamableClient::new(url.parse()?).with_tools(Arc::new(ToolTable::default()));
+    if let Some(traces) = Traces::wanted(Side::Client, Rules::StreamableHttp) {
+        transport = transport.with_options(Options::default().with_tap(traces.tap("client")));
+    }
     play(transport.dial().await?, &scenario).await?;
     Ok(())
 }

@@ -7,6 +7,7 @@
 //! ```
 //!
 //! Over HTTP it says on stdout where it listens; port 0, the default, takes a free one. It ends when it is killed.
+//! `MCP_TRACES` names a directory for traces of its connections.
 #![allow(clippy::print_stdout, reason = "who starts it reads there where it listens")]
 
 use std::net::SocketAddr;
@@ -14,13 +15,16 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use mcp_tests::conformance::server::{Fixture, modern_tools, serve_on};
+use mcp_tests::conformance::trace::{Rules, Side, Traces};
+use mcp_transport::core::Tap;
 use mcp_transport::http::{Route, Router, RouterOptions, Server, ServerOptions};
 use mcp_transport::streamable_http::proto::ToolTable;
 use mcp_transport::{
-    CloseReason, Listener, Options, SseOptions, SseServer, StreamableOptions, StreamableServer, own,
+    CloseReason, Context, Listener, Options, SseOptions, SseServer, StreamableOptions, StreamableServer, own,
 };
 
 type Failure = Box<dyn std::error::Error>;
+type MakeTap = dyn Fn(&Context) -> Arc<dyn Tap> + Send + Sync;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -46,7 +50,9 @@ async fn run(arguments: &[&str]) -> Result<(), Failure> {
 /// One client, until it has gone.
 async fn stdio() -> Result<(), Failure> {
     // One of the revisions that it serves has batches.
-    let connection = own(Options::default().with_batches())?;
+    let mut options = Options::default().with_batches();
+    options.tap = Traces::wanted(Side::Server, Rules::Stdio).map(|traces| traces.tap("stdio"));
+    let connection = own(options)?;
     match &*serve_on(connection, Arc::default()).await {
         CloseReason::PeerClosed => Ok(()),
         reason => Err(reason.to_string().into()),
@@ -55,7 +61,9 @@ async fn stdio() -> Result<(), Failure> {
 
 /// HTTP+SSE: each event stream is a session, and each session a connection.
 async fn sse(address: &[&str]) -> Result<(), Failure> {
-    let (sse, sessions) = SseServer::new(SseOptions::default());
+    let mut options = SseOptions::default();
+    options.tap = taps();
+    let (sse, sessions) = SseServer::new(options);
     listen(address, "/sse", sse.routes(), sessions).await
 }
 
@@ -65,8 +73,17 @@ async fn http(address: &[&str]) -> Result<(), Failure> {
     tools.learn(modern_tools().to_string().as_bytes());
     let mut options = StreamableOptions::default();
     options.tools = Some(Arc::new(tools));
+    options.tap = taps();
     let (http, sessions) = StreamableServer::new(options);
     listen(address, "/mcp", http.routes(), sessions).await
+}
+
+/// Makes the taps of sessions, and of the connection that has none.
+fn taps() -> Option<Arc<MakeTap>> {
+    let traces = Traces::wanted(Side::Server, Rules::StreamableHttp)?;
+    Some(Arc::new(move |context| {
+        traces.tap(if context.session.is_some() { "session" } else { "sessionless" })
+    }))
 }
 
 /// Says where, and serves whoever comes.

@@ -6,3 +6,4 @@ pub mod client;
 pub mod server;
 #[cfg(test)]
 mod tests;
+pub mod trace;

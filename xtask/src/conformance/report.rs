@@ -3,7 +3,9 @@
 use std::fmt::Write;
 
 use super::checks::Scenario;
-use super::exceptions::{self, EXCEPTIONS, Exception};
+use super::exceptions::{self, ALLOWANCES, EXCEPTIONS, Exception};
+use super::referee::{self, Verdict};
+use super::ruling::{self, Ruling};
 use super::runs::Run;
 use super::suite::Suite;
 use crate::{Outcome, findings};
@@ -15,12 +17,15 @@ pub(super) struct Row {
     scenarios: Vec<Scenario>,
     /// What is wrong with the run as a whole.
     fault: Option<String>,
+    /// What the second referee says, where our programs left traces for it.
+    ruling: Option<Ruling>,
 }
 
 impl Row {
     pub(super) fn new(
         run: &'static Run,
         outcome: Result<Vec<Scenario>, String>,
+        verdict: Option<Result<Verdict, String>>,
         left_behind: &[String],
     ) -> Self {
         let (scenarios, mut fault) = match outcome {
@@ -30,12 +35,17 @@ impl Row {
         if fault.is_none() && !left_behind.is_empty() {
             fault = Some(format!("left behind: {}", left_behind.join("; ")));
         }
-        Self { run, scenarios, fault }
+        let ruling = verdict.map(|verdict| Ruling::new(run.name, verdict, ALLOWANCES));
+        Self { run, scenarios, fault, ruling }
     }
 
     /// The run's name.
     pub(super) fn name(&self) -> &'static str {
         self.run.name
+    }
+
+    pub(super) fn ruling(&self) -> Option<&Ruling> {
+        self.ruling.as_ref()
     }
 
     /// The exception for what does not hold.
@@ -64,6 +74,8 @@ impl Row {
             }
             faults.extend(found.into_iter().map(|found| format!("{name}: {}: {found}", scenario.name)));
         }
+        let ruled = self.ruling.iter().flat_map(|ruling| &ruling.faults);
+        faults.extend(ruled.map(|fault| format!("{name}: {}: {fault}", referee::NAME)));
         faults
     }
 }
@@ -93,12 +105,32 @@ pub(super) fn print(rows: &[Row]) -> Outcome {
             println!("{run:runs$} | {name:names$} | {checks:6} | {failures:8} | {warnings:8} | {verdict}");
         }
     }
+    print_rulings(rows, runs);
     println!();
     findings("faults", &rows.iter().flat_map(Row::faults).collect::<Vec<_>>())?;
     let scenarios: usize = rows.iter().map(|row| row.counted().count()).sum();
     let excepted: usize = rows.iter().map(|row| row.excepted().count()).sum();
     println!("conformance: {scenarios} scenarios hold, {excepted} are excepted");
     Ok(())
+}
+
+fn print_rulings(rows: &[Row], runs: usize) {
+    let mut rulings = rulings(rows).peekable();
+    if rulings.peek().is_none() {
+        return;
+    }
+    let runs = runs.max(referee::NAME.len());
+    println!("\n{:runs$} | traces | clauses | findings | excepted | not read", referee::NAME);
+    println!("{:-<runs$}-|--------|---------|----------|----------|---------", "");
+    for (run, ruling) in rulings {
+        let [judged, clauses, faults, findings, unread] = ruling.counts();
+        let verdict = if faults > 0 { "| FAILED" } else { "" };
+        println!("{run:runs$} | {judged:6} | {clauses:7} | {faults:8} | {findings:8} | {unread:8} {verdict}");
+    }
+}
+
+fn rulings(rows: &[Row]) -> impl Iterator<Item = (&str, &Ruling)> {
+    rows.iter().filter_map(|row| Some((row.run.name, row.ruling.as_ref()?)))
 }
 
 /// The page about runs that held.
@@ -133,11 +165,13 @@ A scenario in which nothing was checked fails too; what is excepted is in no oth
         let Exception { runs, scenarios, reason } = exception;
         let _ = writeln!(page, "| `{scenarios}` | `{runs}` | {reason} |");
     }
+    page.push_str(&ruling::section(rulings(rows), ALLOWANCES));
     page.push_str(
         "
 ## What it does not say
 
 The suite is a floor.
+Most sessions of `server-2025-06-18` are of 2025-11-25: its scenarios name that revision themselves.
 It does not test cancellation, resumption under loss, limits, back-pressure, batches, stdio or HTTP+SSE themselves; the tests of each crate do.
 ",
     );

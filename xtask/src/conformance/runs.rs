@@ -64,7 +64,8 @@ const HTTP: Judged = Judged::Server(&[Link {
 const BRIDGED_STDIO: Judged = Judged::Server(&[Link {
     command: |stage, _| {
         let server = stage.bin.join("conformance-server");
-        let mut command = ours(stage, "mcp-bridge", &["serve", "--listen", "127.0.0.1:0", "--"]);
+        let mut command =
+            ours(stage, "mcp-bridge", &["serve", "--listen", "127.0.0.1:0", "--pass-env", "--"]);
         command.arg(server).arg("stdio");
         command
     },

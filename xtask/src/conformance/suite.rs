@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use super::checks::{self, Scenario};
 use super::runs::{Run, Set};
+use super::traces;
 use crate::Outcome;
 use crate::interop::{peers, process};
 use crate::workspace::Workspace;
@@ -69,16 +70,22 @@ pub(super) fn install(workspace: &Workspace) -> Outcome<Suite> {
 impl Suite {
     /// Has a server asked.
     pub(super) fn ask(&self, run: &Run, url: &str) -> Result<Vec<Scenario>, String> {
-        self.judge(run, Half::Server, &["--url", url])
+        self.judge(run, Half::Server, &["--url", url], None)
     }
 
-    /// Has its mock servers asked by a client.
-    pub(super) fn be_asked(&self, run: &Run, client: &str) -> Result<Vec<Scenario>, String> {
-        self.judge(run, Half::Client, &["--command", client])
+    /// Has its mock servers asked by a client, which may leave traces.
+    pub(super) fn be_asked(&self, run: &Run, client: &str, traces: &Path) -> Result<Vec<Scenario>, String> {
+        self.judge(run, Half::Client, &["--command", client], Some(traces))
     }
 
     /// Every scenario that the run should have, or what is wrong with the run as a whole.
-    fn judge(&self, run: &Run, half: Half, judged: &[&str]) -> Result<Vec<Scenario>, String> {
+    fn judge(
+        &self,
+        run: &Run,
+        half: Half,
+        judged: &[&str],
+        traces: Option<&Path>,
+    ) -> Result<Vec<Scenario>, String> {
         let mut wanted = match run.set {
             Set::One(name, _) => BTreeSet::from([name.to_owned()]),
             set => self.list(half, set)?,
@@ -92,6 +99,8 @@ impl Suite {
         for time in 0..run.times {
             let mut command = self.command(&[half.as_str()]);
             command.args(judged).args(run.set.options()).arg("-o").arg(results.join(time.to_string()));
+            // Its clients inherit it.
+            command.envs(traces.map(|traces| (traces::DIRECTORY, traces)));
             command.env("NODE_OPTIONS", format!("--import file://{}", self.loopback.display()));
             let seen = process::run(command, RUN_DEADLINE).map_err(|error| error.to_string())?;
             // How it ends says less than what it noted: it fails for scenarios that are excepted.

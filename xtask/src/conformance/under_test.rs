@@ -1,9 +1,11 @@
 //! Servers that listen while the suite asks.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::Stage;
 use super::runs::Link;
+use super::traces;
 use crate::interop::process::Process;
 
 /// How long a server may take to say where it listens.
@@ -22,11 +24,12 @@ pub(super) struct Servers {
     url: String,
 }
 
-pub(super) fn start(links: &[Link], stage: &Stage) -> Result<Servers, String> {
+pub(super) fn start(links: &[Link], stage: &Stage, traces: &Path) -> Result<Servers, String> {
     let mut servers = Servers { processes: Vec::new(), url: String::new() };
     for link in links {
-        let process = Process::start((link.command)(stage, &servers.url))
-            .map_err(|error| format!("a server does not start: {error}"))?;
+        let mut command = (link.command)(stage, &servers.url);
+        command.env(traces::DIRECTORY, traces);
+        let process = Process::start(command).map_err(|error| format!("a server does not start: {error}"))?;
         let found = process.said(Instant::now() + START, origin);
         servers.processes.push(process);
         match found {

@@ -102,7 +102,7 @@ fn once(home: &Path, files: &[PathBuf], fill: impl FnOnce(&[PathBuf]) -> Outcome
 }
 
 /// Runs an installer; `what` names it for those who do not have it.
-fn program(command: Command, what: &str) -> Outcome {
+pub(crate) fn program(command: Command, what: &str) -> Outcome {
     let name = command.get_program().to_string_lossy().into_owned();
     let seen = process::run(command, INSTALL_DEADLINE)
         .map_err(|error| format!("{name} does not start ({error}); {what} is needed"))?;

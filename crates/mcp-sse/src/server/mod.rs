@@ -149,12 +149,13 @@ impl Shared {
         let wire = SessionWire { posted, stream: stream.clone(), first_message, registered };
         let connection = arrived.connection;
         let endpoint = self.endpoint(&arrived.parts, &id);
-        let connection_options = Options::new("sse").with_limits(limits).with_context(|context| {
+        let mut connection_options = Options::new("sse").with_limits(limits).with_context(|context| {
             context.peer = arrived.peer;
             context.principal = arrived.principal;
             context.session = Some(id.shared());
             context.insert(detached(arrived.parts));
         });
+        connection_options.tap = options.tap.as_ref().map(|make| make(&connection_options.context));
         tracing::debug!(session = ?id, "session opened");
         if place.send(Connection::new(wire, connection_options)).is_err() {
             return Err(unavailable("shutting down"));

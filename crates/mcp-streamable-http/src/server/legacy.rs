@@ -39,10 +39,10 @@ pub struct StreamHandle {
 
 impl StreamHandle {
     /// Ends the response, and has the client wait for so long before it comes back. Whether that was possible: its
-    /// revision has to be 2025-11-25 or later, there has to be a store, and the response has to be open.
+    /// revision has to be 2025-11-25 or later, there has to be a store, and the response has to be open and no
+    /// [`Answers::Json`](crate::Answers::Json).
     pub fn close(&self, retry: Duration) -> bool {
-        let polls = self.session.revision().is_some_and(|revision| revision >= Revision::V2025_11_25);
-        polls && self.stream.release(retry)
+        self.session.may_release() && self.stream.release(retry)
     }
 }
 
@@ -181,12 +181,13 @@ impl Shared {
         let Ok(Some(place)) = self.opened.try_reserve(1) else {
             return Err(unavailable("too many new sessions\n"));
         };
-        let connection_options = Options::new(TRANSPORT).with_limits(limits).with_context(|context| {
+        let mut connection_options = Options::new(TRANSPORT).with_limits(limits).with_context(|context| {
             context.peer = arrived.peer;
             context.principal = arrived.principal.clone();
             context.session = Some(id.shared());
             context.insert(detached(arrived.parts.clone()));
         });
+        connection_options.tap = options.tap.as_ref().map(|make| make(&connection_options.context));
         let connection = Connection::new(SessionWire::new(posted, registered, general), connection_options);
         session.set_control(connection.control());
         tracing::debug!(session = ?id, "session opened");

@@ -108,10 +108,9 @@ impl StreamableServer {
         let (opened, accepted) = queue::channel(BACKLOG, BACKLOG);
         let limits = options.sessionless_limits;
         let (sessionless, posted) = queue::channel(limits.inbound_bytes, limits.inbound_count);
-        let connection = Connection::new(
-            SessionlessWire { posted },
-            Options::new(TRANSPORT).with_limits(limits).with_sessionless(),
-        );
+        let mut connection_options = Options::new(TRANSPORT).with_limits(limits).with_sessionless();
+        connection_options.tap = options.tap.as_ref().map(|make| make(&connection_options.context));
+        let connection = Connection::new(SessionlessWire { posted }, connection_options);
         let shared = Shared {
             options: Arc::new(options),
             sessions: Arc::default(),

@@ -13,16 +13,25 @@ pub(super) async fn play(caller: Caller, scenario: &Scenario) -> Result<(), Fail
         "clientInfo": client_info(),
     });
     let response = caller.request("initialize", &hello).await?;
-    result(&response)?.map_err(|error| format!("initialize: {error}"))?;
+    let hello = result(&response)?.map_err(|error| format!("initialize: {error}"))?;
     caller.notify("notifications/initialized", &()).await?;
-    scenario.calls(&Session(caller)).await
+    let capabilities = hello.get("capabilities").cloned().unwrap_or_default();
+    scenario.calls(&Session { caller, capabilities }).await
 }
 
-struct Session(Caller);
+struct Session {
+    caller: Caller,
+    /// What the server has declared.
+    capabilities: Value,
+}
 
 impl Asks for Session {
     async fn ask(&self, method: &str, params: Map<String, Value>) -> Result<Value, Failure> {
-        let response = self.0.request(method, &params).await?;
+        let response = self.caller.request(method, &params).await?;
         Ok(result(&response)?.map_err(|error| format!("{method}: {error}"))?)
+    }
+
+    fn offers(&self, capability: &str) -> bool {
+        self.capabilities.get(capability).is_some()
     }
 }

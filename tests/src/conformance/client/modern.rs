@@ -13,8 +13,8 @@ use super::{Failure, Scenario, capabilities, client_info, result};
 const ROUNDS: usize = 8;
 
 pub(super) async fn play(caller: Caller, scenario: &Scenario) -> Result<(), Failure> {
-    let revision = agree(&caller, scenario.revision).await?;
-    scenario.calls(&Stateless { caller, revision }).await
+    let server = agree(caller, scenario.revision).await?;
+    scenario.calls(&server).await
 }
 
 /// Finds a version that both sides speak.
@@ -22,19 +22,20 @@ pub(super) async fn play(caller: Caller, scenario: &Scenario) -> Result<(), Fail
 /// # Spec
 ///
 /// MCP 2026-07-28, Protocol Version Negotiation: `server/discover` is optional, and -32022 names what is supported.
-async fn agree(caller: &Caller, wanted: Revision) -> Result<Revision, Failure> {
-    let mut server = Stateless { caller: caller.clone(), revision: wanted };
+async fn agree(caller: Caller, wanted: Revision) -> Result<Stateless, Failure> {
+    let mut server = Stateless { caller, revision: wanted, capabilities: None };
     match server.once("server/discover", &Map::new()).await? {
-        Ok(_) => {}
+        Ok(discovered) => server.capabilities = discovered.get("capabilities").cloned(),
         Err(error) if error.code() == ErrorCode::UNSUPPORTED_PROTOCOL_VERSION => {
             server.revision = shared(&error).ok_or("there is no version that both sides speak")?;
             let again = server.once("server/discover", &Map::new()).await?;
-            again.map_err(|error| format!("server/discover: {error}"))?;
+            let discovered = again.map_err(|error| format!("server/discover: {error}"))?;
+            server.capabilities = discovered.get("capabilities").cloned();
         }
         // It need not be there, and who cannot do without it is told so by the next request.
         Err(error) => eprintln!("server/discover: {error}"),
     }
-    Ok(server.revision)
+    Ok(server)
 }
 
 /// The newest version of this era that the server says it supports.
@@ -51,6 +52,8 @@ fn shared(error: &ErrorObject) -> Option<Revision> {
 struct Stateless {
     caller: Caller,
     revision: Revision,
+    /// What the server has declared, if it said.
+    capabilities: Option<Value>,
 }
 
 /// A result that is complete, or what it needs to become so.
@@ -85,6 +88,10 @@ impl Asks for Stateless {
             round.extend(needs.request_state.map(|state| ("requestState".to_owned(), state)));
         }
         Err(format!("{method}: still not complete after {ROUNDS} rounds").into())
+    }
+
+    fn offers(&self, capability: &str) -> bool {
+        self.capabilities.as_ref().is_none_or(|declared| declared.get(capability).is_some())
     }
 }
 

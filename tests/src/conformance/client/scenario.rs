@@ -8,19 +8,33 @@ use super::{Failure, Scenario};
 /// How an era asks: a result, or the server's error in words.
 pub(super) trait Asks {
     async fn ask(&self, method: &str, params: Map<String, Value>) -> Result<Value, Failure>;
+
+    /// Whether the server has declared the capability.
+    ///
+    /// # Spec
+    ///
+    /// MCP 2025-11-25, basic, Lifecycle, Operation: only capabilities that were negotiated are used.
+    fn offers(&self, capability: &str) -> bool;
 }
 
 impl Scenario {
     /// All calls, after the greeting.
     pub(super) async fn calls(&self, server: &impl Asks) -> Result<(), Failure> {
+        if server.offers("tools") {
+            self.list_and_call(server).await?;
+        }
+        if self.name == "http-standard-headers" {
+            self.read_and_get(server).await?;
+        }
+        Ok(())
+    }
+
+    async fn list_and_call(&self, server: &impl Asks) -> Result<(), Failure> {
         let listed = server.ask("tools/list", Map::new()).await?;
         let tools = listed.get("tools").and_then(Value::as_array).cloned().unwrap_or_default();
         for (name, arguments) in self.tool_calls(&tools) {
             let params = Map::from_iter([("name".to_owned(), name), ("arguments".to_owned(), arguments)]);
             said("tools/call", server.ask("tools/call", params).await);
-        }
-        if self.name == "http-standard-headers" {
-            self.read_and_get(server).await?;
         }
         Ok(())
     }
@@ -57,6 +71,9 @@ impl Scenario {
             ("resources/list", "resources", "resources/read", "uri"),
             ("prompts/list", "prompts", "prompts/get", "name"),
         ] {
+            if !server.offers(many) {
+                continue;
+            }
             let listed = server.ask(list, Map::new()).await?;
             for one in listed.get(many).and_then(Value::as_array).into_iter().flatten() {
                 let value = one.get(key).cloned().unwrap_or_default();

@@ -106,8 +106,6 @@ impl Client<'_> {
 /// MCP 2025-11-25, transports, Sending Messages to the Server: a server may close the connection before the response.
 async fn reconnection(context: &Context) -> Value {
     let closed = context.get::<StreamHandle>().is_some_and(|stream| stream.close(COME_BACK));
-    // What takes long enough to be worth it.
-    sleep(STEP).await;
     said(if closed { "This comes on the stream that was resumed." } else { "There was no stream to close." })
 }
 
