@@ -13,7 +13,9 @@ use http::StatusCode;
 use mcp_http::Refusal;
 use mcp_http::proto::SessionId;
 use mcp_jsonrpc::{ErrorObject, Id, Message, Response};
-use mcp_transport_core::{Control, Frame, Principal, ResponseStream, Revision, queue, response_stream};
+use mcp_transport_core::{
+    Control, Error, ErrorKind, Frame, Principal, ResponseStream, Revision, queue, response_stream,
+};
 use tokio::time::Instant;
 
 use super::body::{Event, Events, Opening};
@@ -433,8 +435,13 @@ impl Events for Attached {
     fn divert(&mut self, message: Message) {
         if let Ok(Some(room)) = self.session.unrelated.try_reserve(message.len()) {
             let _ = room.send(message);
-        } else {
-            tracing::debug!("a message finds no stream");
+            return;
+        }
+        tracing::debug!(kind = message.kind(), "a message finds no stream");
+        if let Message::Request(request) = &message {
+            // Whoever asked is told now, and does not wait for an answer that nobody can give. Calls are bounded.
+            let error = Error::new(ErrorKind::Limit, "the client does not read its stream");
+            let _ = self.session.posted.last_word(0, Frame::Undelivered(request.id(), error));
         }
     }
 }
