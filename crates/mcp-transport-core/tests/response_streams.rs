@@ -1,5 +1,7 @@
 //! Requests with a way back of their own: answers, order, ends, and what ids mean where many peers share a connection.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests panic")]
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
