@@ -120,7 +120,7 @@ pub(crate) fn text_lossy(value: &[u8]) -> Option<String> {
 ///
 /// ```
 /// let object = mcp_jsonrpc::Object::new(br#"{"_meta":{"progressToken":1e2}}"#).unwrap();
-/// let meta = mcp_jsonrpc::Object::new(object.get("_meta").unwrap()).unwrap();
+/// let meta = object.object("_meta").unwrap();
 /// assert_eq!(meta.get("progressToken"), Some(&b"1e2"[..]));
 /// assert_eq!(meta.get("progresstoken"), None);
 /// ```
@@ -154,6 +154,11 @@ impl<'a> Object<'a> {
             }
         });
         passed.ok().and(found).map(|span| span.of(self.0))
+    }
+
+    /// The value of a key as an object, which is not scanned again; `None` when it is absent or none.
+    pub fn object(&self, key: &str) -> Option<Self> {
+        self.get(key).and_then(Self::scanned)
     }
 }
 

@@ -44,6 +44,7 @@ mod malformed;
 mod message;
 mod salvage;
 mod scan;
+mod splice;
 
 pub use batch::Batch;
 pub use encode::EncodeError;
@@ -54,3 +55,4 @@ pub use malformed::{Fault, Form, Malformed};
 pub use message::{Message, Notification, Outcome, Request, Response};
 pub use salvage::{Salvage, Salvaged};
 pub use scan::{MAX_DEPTH, ScanLimits};
+pub use splice::replace_part;

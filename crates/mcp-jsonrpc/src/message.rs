@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use crate::build::Builder;
 use crate::encode::serialize;
 use crate::envelope::{self, Envelope, Kind};
-use crate::json::{decode, one_line};
+use crate::json::{Object, decode, one_line};
 use crate::scan::{ScanLimits, Span, unescape};
 use crate::{DecodeError, EncodeError, ErrorObject, Id, Json, Malformed};
 
@@ -216,6 +216,13 @@ impl Request {
         body(&self.0)
     }
 
+    /// The params as an object whose members can be looked at; `None` when they are absent or an array.
+    ///
+    /// They passed the scan with the message, and are not scanned again.
+    pub fn params_object(&self) -> Option<Object<'_>> {
+        self.params_raw().and_then(Object::scanned)
+    }
+
     /// Decodes the params; absent ones read as an empty object.
     ///
     /// # Errors
@@ -276,6 +283,13 @@ impl Notification {
     /// The text of the params: an object or an array; `None` when absent.
     pub fn params_raw(&self) -> Option<&[u8]> {
         body(&self.0)
+    }
+
+    /// The params as an object whose members can be looked at; `None` when they are absent or an array.
+    ///
+    /// They passed the scan with the message, and are not scanned again.
+    pub fn params_object(&self) -> Option<Object<'_>> {
+        self.params_raw().and_then(Object::scanned)
     }
 
     /// Decodes the params; absent ones read as an empty object.
@@ -371,6 +385,13 @@ impl Response {
     /// The text of the result; `None` for an error.
     pub fn result_raw(&self) -> Option<&[u8]> {
         (!self.failed).then(|| self.envelope.body.of(&self.envelope.bytes))
+    }
+
+    /// The result as an object whose members can be looked at; `None` for an error and for every other value.
+    ///
+    /// It passed the scan with the message, and is not scanned again.
+    pub fn result_object(&self) -> Option<Object<'_>> {
+        self.result_raw().and_then(Object::scanned)
     }
 
     /// The same response under another id; every other byte stays.

@@ -110,11 +110,7 @@ fn a_broken_stdout_ends_it() {
         // Accepted, and never answered by itself: nothing of this keeps it.
         writeln!(stdin, "{}", request(1, "never", "[]")).unwrap();
         // More than one, because a program that another test has just forked may hold our end for a moment.
-        in_time(move || {
-            while writeln!(stdin, "{}", request(2, "echo", "[]")).is_ok() {
-                thread::sleep(Duration::from_millis(2));
-            }
-        });
+        in_time(move || while writeln!(stdin, "{}", request(2, "echo", "[]")).is_ok() {});
         ended(child);
     }
 }
@@ -147,6 +143,7 @@ fn a_stdout_that_nobody_reads_holds_nothing_up_for_ever() {
                 if let Some(status) = waiting.try_wait().unwrap() {
                     return Some(status);
                 }
+                // A pause between two looks: the standard library has no wait with a time-out.
                 thread::sleep(Duration::from_millis(2));
             }
             waiting.kill().unwrap();

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use mcp_jsonrpc::{Id, Json, Message, Notification, Object, Request, Response};
+use mcp_jsonrpc::{Id, Json, Message, Notification, Object, Request, Response, replace_part};
 use serde::Serialize;
 use tokio::time::{Duration, Instant, sleep_until};
 
@@ -158,7 +158,7 @@ impl Caller {
     pub async fn relay(&self, request: &Request) -> Result<Response, Error> {
         let call = self.open(&request.method())?;
         if self.options.progress_resets
-            && let Some(token) = request.params_raw().and_then(own_token)
+            && let Some(token) = own_token(request)
         {
             self.session.pending().watch(call.number, token);
         }
@@ -276,9 +276,9 @@ impl Drop for Call<'_> {
     }
 }
 
-/// The progress token that params carry.
-pub(crate) fn own_token(params: &[u8]) -> Option<Id> {
-    Id::from_json(Object::new(Object::new(params)?.get("_meta")?)?.get("progressToken")?)
+/// The progress token that a request carries.
+pub(crate) fn own_token(request: &Request) -> Option<Id> {
+    Id::from_json(request.params_object()?.object("_meta")?.get("progressToken")?)
 }
 
 /// The params with a progress token in `_meta`, and the token: the one that is there already, or `id`.
@@ -300,11 +300,7 @@ fn with_progress_token(params: &Json, id: &Id) -> Result<(Json, Id), Error> {
     }
     let token = [b"\"progressToken\":", id.as_json()].concat();
     let meta_with = insert(meta, &token)?;
-    // `meta` is a part of `text`, so the distance between their starts is where it stands.
-    let at = meta.as_ptr() as usize - text.as_ptr() as usize;
-    let (before, rest) = text.split_at(at);
-    let (_, after) = rest.split_at(meta.len());
-    let joined = [before, meta_with.as_bytes(), after].concat();
+    let joined = replace_part(text, meta, meta_with.as_bytes()).ok_or_else(misuse)?;
     Ok((Json::parse(joined)?, id.clone()))
 }
 

@@ -136,7 +136,7 @@ impl Side {
                 let (request, _, responder) = exchange.into_parts();
                 let has_way = responder.own_way().is_some();
                 self.has_ways |= has_way;
-                let token = if has_way { request.params_raw().and_then(own_token) } else { None };
+                let token = if has_way { own_token(&request) } else { None };
                 let reused = self.asked.insert(request.id(), Asked { responder, token });
                 // The first one of two with the same id can no longer be told from the second.
                 if let Some(first) = reused {

@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as TaskContext, Poll, Waker};
 
-use mcp_jsonrpc::{ErrorObject, Id, Malformed, Message, Notification, Object, Request, Response};
+use mcp_jsonrpc::{ErrorObject, Id, Malformed, Message, Notification, Request, Response};
 use tokio::time::Instant;
 
 use crate::exchange::{Exchange, Way};
@@ -461,7 +461,7 @@ pub(crate) fn trace_message(direction: &'static str, message: &Message) {
 }
 
 pub(crate) fn id_in(notification: &Notification, key: &str) -> Option<Id> {
-    Id::from_json(Object::new(notification.params_raw()?)?.get(key)?)
+    Id::from_json(notification.params_object()?.get(key)?)
 }
 
 impl fmt::Debug for Session {

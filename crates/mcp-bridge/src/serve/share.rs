@@ -15,7 +15,7 @@ use std::task::{Context, Poll};
 
 use mcp_transport::core::Responder;
 use mcp_transport::core::queue::Receiver;
-use mcp_transport::jsonrpc::{Object, ScanLimits};
+use mcp_transport::jsonrpc::{ScanLimits, replace_part};
 use mcp_transport::streamable_http::proto::ToolTable;
 use mcp_transport::{
     Connection, ErrorCode, ErrorObject, Exchange, Id, Incoming, Json, Message, Notification, Outcome,
@@ -54,13 +54,8 @@ struct Asked {
 impl Asked {
     /// Answers; the end of a subscription names it, which it does by the client's own id.
     fn respond(self, response: Response) {
-        let named = match response.outcome() {
-            Outcome::Result(result) if self.listens => {
-                let named = Object::new(result).and_then(|result| result.get("_meta")).and_then(Object::new);
-                named.and_then(|meta| meta.get(SUBSCRIPTION))
-            }
-            _ => None,
-        };
+        let result = if self.listens { response.result_object() } else { None };
+        let named = result.and_then(|result| result.object("_meta")?.get(SUBSCRIPTION));
         let own = self.responder.id().as_json();
         match named.and_then(|named| replaced(response.as_bytes(), named, own)) {
             Some(Message::Response(renamed)) => self.responder.respond(renamed),
@@ -178,7 +173,7 @@ impl Share {
         let (request, _, responder) = exchange.into_parts();
         self.last += 1;
         let number = self.last;
-        let meta = meta(request.params_raw());
+        let meta = request.params_object().and_then(|params| params.object("_meta"));
         let token = meta.and_then(|meta| meta.get("progressToken"));
         let logs = meta.is_some_and(|meta| meta.get(LOG_LEVEL).is_some());
         let own = token.and_then(Id::from_json);
@@ -258,16 +253,16 @@ impl Share {
     }
 
     fn tell(&self, notification: Notification) {
-        let params = notification.params_raw();
+        let params = notification.params_object();
         let found = match &*notification.method() {
             "notifications/progress" => {
-                let token = params.and_then(Object::new).and_then(|params| params.get("progressToken"));
+                let token = params.and_then(|params| params.get("progressToken"));
                 self.owner(token)
                     .and_then(|(asked, token)| Some((asked, Some((token, asked.token.clone()?)))))
             }
             "notifications/message" => self.logging().map(|asked| (asked, None)),
             _ => {
-                let subscription = meta(params).and_then(|meta| meta.get(SUBSCRIPTION));
+                let subscription = params.and_then(|params| params.object("_meta")?.get(SUBSCRIPTION));
                 self.owner(subscription)
                     .map(|(asked, text)| (asked, Some((text, asked.responder.id().clone()))))
             }
@@ -305,7 +300,7 @@ impl Share {
     ///
     /// MCP 2026-07-28, patterns, Cancellation; Subscriptions.
     fn end_subscription(&mut self, notification: &Notification) {
-        let params = notification.params_raw().and_then(Object::new);
+        let params = notification.params_object();
         let id = params.and_then(|params| params.get("requestId")).and_then(Id::from_json);
         let number =
             number(id.as_ref()).filter(|number| self.asked.get(number).is_some_and(|asked| asked.listens));
@@ -322,15 +317,7 @@ fn number(id: Option<&Id>) -> Option<u64> {
     u64::try_from(id?.as_i64()?).ok()
 }
 
-fn meta(params: Option<&[u8]>) -> Option<Object<'_>> {
-    Object::new(Object::new(params?)?.get("_meta")?)
-}
-
 /// The same message with other text in place of a part of it.
 fn replaced(message: &[u8], part: &[u8], text: &[u8]) -> Option<Message> {
-    // `part` is a piece of `message`, so the distance between their starts is where it stands.
-    let at = (part.as_ptr() as usize).checked_sub(message.as_ptr() as usize)?;
-    let (before, rest) = message.split_at_checked(at)?;
-    let after = rest.get(part.len()..)?;
-    Message::parse([before, text, after].concat(), &ScanLimits::default()).ok()
+    Message::parse(replace_part(message, part, text)?, &ScanLimits::default()).ok()
 }

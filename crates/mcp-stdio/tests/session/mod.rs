@@ -83,6 +83,7 @@ impl Session {
                 Some(status) => break status,
                 None => assert!(ended.elapsed() < limit, "the process to end: {rest:?}"),
             }
+            // A pause between two looks: the standard library has no wait with a time-out.
             thread::sleep(Duration::from_millis(1));
         };
         assert!(ended.elapsed() < limit, "{:?}", ended.elapsed());

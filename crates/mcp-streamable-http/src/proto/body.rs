@@ -1,7 +1,6 @@
 //! A look at the members of a body that the rules speak of.
 
 use std::borrow::Cow;
-use std::ops::Range;
 
 use mcp_jsonrpc::{Message, Object};
 
@@ -11,17 +10,16 @@ pub(super) const PROTOCOL_VERSION: &str = "io.modelcontextprotocol/protocolVersi
 pub(super) const CLIENT_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
 
 pub(super) fn params(message: &Message) -> Option<Object<'_>> {
-    let text = match message {
-        Message::Request(request) => request.params_raw(),
-        Message::Notification(notification) => notification.params_raw(),
+    match message {
+        Message::Request(request) => request.params_object(),
+        Message::Notification(notification) => notification.params_object(),
         Message::Response(_) => None,
-    };
-    text.and_then(Object::new)
+    }
 }
 
 /// What stands under a key of `params._meta`.
 pub(super) fn meta<'a>(params: Option<Object<'a>>, key: &str) -> Option<&'a [u8]> {
-    params?.get("_meta").and_then(Object::new)?.get(key)
+    params?.object("_meta")?.get(key)
 }
 
 /// The member of params that `Mcp-Name` repeats, for the methods that have one.
@@ -41,13 +39,6 @@ pub(super) fn text(value: &[u8]) -> Option<Cow<'_, str>> {
         return serde_json::from_slice(value).ok().map(Cow::Owned);
     }
     std::str::from_utf8(inside).ok().map(Cow::Borrowed)
-}
-
-/// Where a part stands in the text that it is a slice of.
-pub(super) fn place(part: &[u8], whole: &[u8]) -> Option<Range<usize>> {
-    let start = part.as_ptr().addr().checked_sub(whole.as_ptr().addr())?;
-    let end = start.checked_add(part.len())?;
-    (end <= whole.len()).then_some(start..end)
 }
 
 /// The elements of an array that is known to be JSON, each with the blanks around it.

@@ -88,16 +88,16 @@ fn request_of(
     tools: Option<&dyn ToolParameters>,
 ) -> Result<Revision, Refused> {
     let method = request.method();
-    let params = request.params_raw().and_then(Object::new);
+    let params = request.params_object();
     if !method_agrees(headers, &method)? {
         return Err(Refused::header("Mcp-Method is missing"));
     }
     let name = name_agrees(headers, &method, params)?;
-    let meta = params.and_then(|params| params.get("_meta")).and_then(Object::new);
+    let meta = params.and_then(|params| params.object("_meta"));
     let meta = meta.ok_or_else(|| Refused::params("params._meta is missing or no object"))?;
     let version = meta.get(body::PROTOCOL_VERSION).and_then(body::text);
     let version = version.ok_or_else(|| Refused::params("_meta: protocolVersion is missing or no string"))?;
-    if meta.get(body::CLIENT_CAPABILITIES).and_then(Object::new).is_none() {
+    if meta.object(body::CLIENT_CAPABILITIES).is_none() {
         return Err(Refused::params("_meta: clientCapabilities is missing or no object"));
     }
     if version_header(headers)? != version {
@@ -123,7 +123,7 @@ fn notification_of(
 ) -> Result<Revision, Refused> {
     method_agrees(headers, &notification.method())?;
     let version = version_header(headers)?;
-    let params = notification.params_raw().and_then(Object::new);
+    let params = notification.params_object();
     if let Some(named) = body::meta(params, body::PROTOCOL_VERSION)
         && body::text(named).as_deref() != Some(version)
     {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use mcp_jsonrpc::{Message, Object, Request};
+use mcp_jsonrpc::{Message, Request};
 
 use super::body;
 
@@ -121,7 +121,7 @@ pub fn standard_headers(message: &Message) -> HeaderMap {
     }
     if let Message::Request(request) = message
         && let Some(key) = body::name_key(&method)
-        && let Some(params) = request.params_raw().and_then(Object::new)
+        && let Some(params) = request.params_object()
         && let Some(name) = params.get(key).and_then(body::text)
     {
         headers.insert(HeaderName::from_static(MCP_NAME), encode_value(&name));
@@ -137,6 +137,6 @@ pub fn standard_headers(message: &Message) -> HeaderMap {
 ///
 /// MCP 2026-07-28, basic, `_meta`.
 pub fn revision_in(request: &Request) -> Option<String> {
-    let params = request.params_raw().and_then(Object::new);
+    let params = request.params_object();
     body::meta(params, body::PROTOCOL_VERSION).and_then(body::text).map(Cow::into_owned)
 }

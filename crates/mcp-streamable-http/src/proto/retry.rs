@@ -1,7 +1,7 @@
 //! What a client makes of a modern server's refusal.
 
 use http::StatusCode;
-use mcp_jsonrpc::{ErrorCode, ErrorObject, Message, Object, Request, ScanLimits};
+use mcp_jsonrpc::{ErrorCode, ErrorObject, Message, Object, Request, ScanLimits, replace_part};
 use mcp_transport_core::Revision;
 
 use super::body;
@@ -27,15 +27,9 @@ pub fn choose_revision(error: &ErrorObject, ours: &[Revision]) -> Option<Revisio
 ///
 /// `None` when it names none.
 pub fn with_revision(request: &Request, revision: Revision) -> Option<Request> {
-    let old = body::meta(request.params_raw().and_then(Object::new), body::PROTOCOL_VERSION)?;
+    let old = body::meta(request.params_object(), body::PROTOCOL_VERSION)?;
     let whole = request.as_bytes();
-    let place = body::place(old, whole)?;
-    let mut text = Vec::with_capacity(whole.len() + revision.as_str().len() + 2);
-    text.extend_from_slice(whole.get(..place.start)?);
-    text.push(b'"');
-    text.extend_from_slice(revision.as_str().as_bytes());
-    text.push(b'"');
-    text.extend_from_slice(whole.get(place.end..)?);
+    let text = replace_part(whole, old, format!("\"{revision}\"").as_bytes())?;
     let mut limits = ScanLimits::default();
     // The id is a request's already.
     limits.max_id_bytes = usize::MAX;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::HeaderMap;
-use mcp_jsonrpc::{Json, Object, Request, Response};
+use mcp_jsonrpc::{Json, Object, Request, Response, replace_part};
 
 use super::annotations::{AnnotationProblem, parameters_of};
 use super::body;
@@ -130,7 +130,7 @@ impl ToolTable {
         if request.method() != "tools/call" {
             return HeaderMap::new();
         }
-        let params = request.params_raw().and_then(Object::new);
+        let params = request.params_object();
         let name = params.and_then(|params| params.get("name")).and_then(body::text);
         let Some(parameters) = name.and_then(|name| self.parameters(&name)) else { return HeaderMap::new() };
         parameter_headers(&parameters, params.and_then(|params| params.get("arguments")))
@@ -156,12 +156,8 @@ impl ToolParameters for ToolTable {
 
 /// The result with other elements in its array.
 fn cut(result: &[u8], array: &[u8], kept: &[&[u8]]) -> Option<Json> {
-    let place = body::place(array, result)?;
-    let mut text = Vec::with_capacity(result.len());
-    text.extend_from_slice(result.get(..=place.start)?);
-    text.extend_from_slice(&kept.join(&b','));
-    text.extend_from_slice(result.get(place.end - 1..)?);
-    Json::parse(text).ok()
+    let kept = [b"[", &*kept.join(&b','), b"]"].concat();
+    Json::parse(replace_part(result, array, &kept)?).ok()
 }
 
 impl Entry {

@@ -8,7 +8,7 @@ use http::StatusCode;
 use http::header::{HeaderMap, HeaderValue};
 use mcp_http::proto::SessionId;
 use mcp_http::{Arrived, FrameBuffer, Payload, Refusal, Reply, detached, event_stream_reply, reply};
-use mcp_jsonrpc::{Batch, ErrorCode, ErrorObject, Malformed, Message, Object, Outcome, Request};
+use mcp_jsonrpc::{Batch, ErrorCode, ErrorObject, Malformed, Message, Outcome, Request, Response};
 use mcp_transport_core::{Connection, Era, Frame, Options, Outlet, Revision, queue, response_stream};
 
 use super::answer::answer;
@@ -70,7 +70,7 @@ pub(super) fn requested(arrived: &Arrived) -> Option<String> {
     match &arrived.payload {
         Payload::Message(message) if is_initialize(message) => {
             let Message::Request(request) = message else { return None };
-            let version = Object::new(request.params_raw()?)?.get("protocolVersion")?;
+            let version = request.params_object()?.get("protocolVersion")?;
             serde_json::from_slice(version).ok()
         }
         _ => None,
@@ -396,8 +396,8 @@ impl Events for Initializing {
         if let std::task::Poll::Ready(event) = &polled {
             match event.as_ref().map(|event| &event.message) {
                 Some(Message::Response(response)) => match response.outcome() {
-                    Outcome::Result(result) => {
-                        if let Some(revision) = agreed(result) {
+                    Outcome::Result(_) => {
+                        if let Some(revision) = agreed(response) {
                             self.events.session().agree(revision);
                         }
                         self.id = None;
@@ -443,8 +443,8 @@ impl Drop for Initializing {
     }
 }
 
-fn agreed(result: &[u8]) -> Option<Revision> {
-    let version = Object::new(result)?.get("protocolVersion")?;
+fn agreed(response: &Response) -> Option<Revision> {
+    let version = response.result_object()?.get("protocolVersion")?;
     let version: String = serde_json::from_slice(version).ok()?;
     version.parse().ok().filter(|revision: &Revision| revision.era() == Era::Legacy)
 }
