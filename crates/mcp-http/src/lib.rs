@@ -60,8 +60,8 @@
 //! | 1 | exactly one Host, which agrees with the target | 400 |
 //! | 2 | Host is one of ours ([`RouterOptions::hosts`]) | 403 |
 //! | 3 | Origin is absent, or allowed ([`RouterOptions::origins`]) | 403 |
-//! | 4 | no page of another site without an allowed Origin; no CORS preflight, since CORS is off | 403 |
-//! | 5 | the client is who it has to be ([`Authenticate`]) | 401, 403 |
+//! | 4 | no page of another site without an allowed Origin; a CORS preflight ends here ([`Cors`]) | 403, 204 |
+//! | 5 | not too many requests ([`RateLimit`]); the client is who it has to be ([`Authenticate`]) | 429, 401, 403 |
 //! | 6 | the path exists, and has the method | 404, 405 with `Allow` |
 //! | 7 | the answer's type is accepted, the body's type is taken | 406, 415 |
 //! | 8 | the body is small enough, by its head and by what comes | 413 |
@@ -71,7 +71,7 @@
 //!
 //! # What it does not do
 //!
-//! No sessions and no protocol revisions, which are the bindings'; no HTTP/2, no CORS, no compression. The server has no
+//! No sessions and no protocol revisions, which are the bindings'; no HTTP/2, no compression. The server has no
 //! TLS and no cookies. The client has no SOCKS, no client certificates, no cookies across hosts, ports or schemes, and
 //! none that outlive it.
 //!
@@ -101,11 +101,13 @@ mod client;
 mod client_body;
 mod client_options;
 mod connector;
+mod cors;
 mod detached;
 mod frames;
 mod io;
 mod pipeline;
 pub mod proto;
+mod rate;
 mod redirect;
 mod refused;
 mod reply;
@@ -122,10 +124,12 @@ pub use body::BodyPace;
 pub use client::{FinalUri, HttpClient};
 pub use client_body::ClientBody;
 pub use client_options::HttpClientOptions;
+pub use cors::Cors;
 pub use detached::detached;
 pub use frames::FrameBuffer;
 pub use io::{ConnectionEnd, ConnectionHandle, ServerOptions};
 pub use pipeline::Authenticate;
+pub use rate::{RateLimit, Spent};
 pub use refused::HttpRefused;
 pub use reply::{Refusal, Reply, ReplyBody, event_stream_reply, json_reply, reply, text_reply};
 pub use request_body::OnTaken;

@@ -12,6 +12,7 @@ use mcp_transport_core::{BoxFuture, Principal};
 use crate::body::read_body;
 use crate::io::ConnectionHandle;
 use crate::proto::{ContentType, HostProblem, MediaType};
+use crate::rate::{Spent, spend};
 use crate::reply::{Refusal, Reply, json_reply};
 use crate::route::{Arrived, Payload, PeerAddr, Route, Takes};
 use crate::router::{Router, RouterOptions};
@@ -34,7 +35,9 @@ where
     B: Body<Data = Bytes> + Send,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    match pass(router, request).await {
+    let cors = router.settings().cors.as_ref();
+    let reader = cors.and_then(|cors| cors.reader(request.headers()));
+    let mut reply = match pass(router, request).await {
         Ok(reply) => reply,
         Err(refusal) => {
             tracing::debug!(
@@ -45,7 +48,11 @@ where
             );
             refusal.into()
         }
+    };
+    if let Some(cors) = cors {
+        cors.mark(reader, reply.headers_mut());
     }
+    reply
 }
 
 async fn pass<B>(router: &Router, request: Request<B>) -> Result<Reply, Refusal>
@@ -59,7 +66,10 @@ where
     host(settings, &parts)?; //                                            1 and 2: 400, 403
     origin(settings, &parts.headers)?; //                                  3: 403
     fetch_site(&parts)?; //                                                4: 403
-    let principal = authenticate(settings, &parts).await?; //              5: 401, 403
+    if let Some(preflight) = preflight(settings, &parts)? {
+        return Ok(preflight); //                                           4: 204, 403
+    }
+    let principal = authenticate(router, &parts).await?; //                5: 401, 403, 429
     let route = route(router, &parts)?; //                                 6: 404, 405
     types(route, &parts.headers)?; //                                      7: 406, 415
     let payload = match route.takes {
@@ -74,7 +84,8 @@ where
     };
     let peer = parts.extensions.get::<PeerAddr>().map(|peer| peer.0);
     let connection = parts.extensions.get::<ConnectionHandle>().cloned();
-    Ok(route.handler.handle(Arrived { parts, payload, peer, principal, connection }).await)
+    let rate = settings.rate.clone();
+    Ok(route.handler.handle(Arrived { parts, payload, peer, principal, connection, rate }).await)
 }
 
 /// RFC 9112 3.2: a request without exactly one Host is answered with 400. A foreign one is DNS rebinding.
@@ -110,17 +121,49 @@ fn fetch_site(parts: &Parts) -> Result<(), Refusal> {
         let text = "requests from pages of other sites need an allowed Origin (--allow-origin)\n";
         return Err(Refusal::new(StatusCode::FORBIDDEN, text));
     }
-    // No answer of ours has a CORS header, so the browser would say no to what comes after it in any case.
-    if parts.method == Method::OPTIONS && headers.contains_key(http::header::ACCESS_CONTROL_REQUEST_METHOD) {
-        return Err(Refusal::new(StatusCode::FORBIDDEN, "CORS is off\n"));
-    }
     Ok(())
 }
 
-async fn authenticate(settings: &RouterOptions, parts: &Parts) -> Result<Option<Principal>, Refusal> {
-    match &settings.authenticate {
-        Some(authenticate) => authenticate.authenticate(parts).await,
-        None => Ok(None),
+/// The answer to a CORS preflight, which asks for no route and has no credentials.
+fn preflight(settings: &RouterOptions, parts: &Parts) -> Result<Option<Reply>, Refusal> {
+    let asks = parts.headers.contains_key(http::header::ACCESS_CONTROL_REQUEST_METHOD);
+    if parts.method != Method::OPTIONS || !asks {
+        return Ok(None);
+    }
+    // Without a CORS header in the answer the browser says no to what comes after it in any case.
+    let refused = |text| Err(Refusal::new(StatusCode::FORBIDDEN, text));
+    match &settings.cors {
+        None => refused("CORS is off (--cors-origin)\n"),
+        Some(cors) if cors.reader(&parts.headers).is_none() => {
+            refused("CORS is off for this origin (--cors-origin)\n")
+        }
+        Some(cors) => Ok(Some(cors.preflight(&parts.headers))),
+    }
+}
+
+/// Counts a request, and finds out whose it is. What nobody is asked about in an open route is counted all the same.
+async fn authenticate(router: &Router, parts: &Parts) -> Result<Option<Principal>, Refusal> {
+    let settings = router.settings();
+    let rate = settings.rate.as_deref();
+    let address = parts.extensions.get::<PeerAddr>().map(|peer| peer.0.ip());
+    spend(rate, Spent::Request { address })?;
+    let Some(authenticate) = &settings.authenticate else { return Ok(None) };
+    if router.find(parts).is_ok_and(Route::is_public) {
+        return Ok(None);
+    }
+    match authenticate.authenticate(parts).await {
+        Ok(principal) => {
+            if let Some(principal) = &principal {
+                spend(rate, Spent::Principal(principal))?;
+            }
+            Ok(principal)
+        }
+        Err(refusal) => {
+            if refusal.status() == StatusCode::UNAUTHORIZED {
+                spend(rate, Spent::Unauthenticated { address })?;
+            }
+            Err(refusal)
+        }
     }
 }
 

@@ -12,7 +12,8 @@ use mcp_transport_core::{BoxFuture, Principal};
 
 use crate::io::ConnectionHandle;
 use crate::proto::MediaType;
-use crate::reply::Reply;
+use crate::rate::{RateLimit, Spent, spend};
+use crate::reply::{Refusal, Reply};
 
 /// Bytes of a request body, unless a route says otherwise: 4 MiB, as in the Python, Go and Rust SDKs.
 pub const DEFAULT_MAX_BODY: usize = 4 * 1024 * 1024;
@@ -91,6 +92,28 @@ pub struct Arrived {
     pub principal: Option<Principal>,
     /// The connection, when it is one of our own [`Server`](crate::Server).
     pub connection: Option<ConnectionHandle>,
+    pub(crate) rate: Option<Arc<dyn RateLimit>>,
+}
+
+impl Arrived {
+    /// Counts a request of a session, which is known to be this client's.
+    ///
+    /// # Errors
+    ///
+    /// The refusal to answer with, 429, when the session has had too many.
+    pub fn count_in_session(&self, id: &str) -> Result<(), Refusal> {
+        spend(self.rate.as_deref(), Spent::Session(id))
+    }
+
+    /// Counts a session that is about to be opened.
+    ///
+    /// # Errors
+    ///
+    /// The refusal to answer with, 429, when this client has opened too many lately.
+    pub fn count_opening(&self) -> Result<(), Refusal> {
+        let address = self.peer.map(|peer| peer.ip());
+        spend(self.rate.as_deref(), Spent::Opening { address, principal: self.principal.as_ref() })
+    }
 }
 
 /// Method and path, never headers or body.
@@ -117,6 +140,8 @@ pub struct Route {
     pub(crate) takes: Takes,
     pub(crate) max_body: usize,
     pub(crate) scan: ScanLimits,
+    pub(crate) is_public: bool,
+    pub(crate) is_at_root: bool,
     pub(crate) handler: Arc<dyn Handler>,
 }
 
@@ -133,6 +158,8 @@ impl Route {
             takes: Takes::Nothing,
             max_body: DEFAULT_MAX_BODY,
             scan: ScanLimits::default(),
+            is_public: false,
+            is_at_root: false,
             handler,
         }
     }
@@ -165,6 +192,21 @@ impl Route {
         self
     }
 
+    /// Lets everybody in, also where others have to say who they are: for what a client needs to know before it can,
+    /// and for what asks whether the program runs. Every other check stays.
+    #[must_use]
+    pub fn public(mut self) -> Self {
+        self.is_public = true;
+        self
+    }
+
+    /// Puts it at its path whatever the router's prefix is: well-known paths are those of the origin (RFC 8615).
+    #[must_use]
+    pub fn at_root(mut self) -> Self {
+        self.is_at_root = true;
+        self
+    }
+
     /// Its method.
     pub fn method(&self) -> &Method {
         &self.method
@@ -184,6 +226,16 @@ impl Route {
     pub fn body(&self) -> Takes {
         self.takes
     }
+
+    /// Whether it is open to clients that nobody knows ([`Route::public`]).
+    pub fn is_public(&self) -> bool {
+        self.is_public
+    }
+
+    /// Whether the router's prefix does not apply to it ([`Route::at_root`]).
+    pub fn is_at_root(&self) -> bool {
+        self.is_at_root
+    }
 }
 
 impl fmt::Debug for Route {
@@ -194,6 +246,7 @@ impl fmt::Debug for Route {
             .field("produces", &self.produces)
             .field("takes", &self.takes)
             .field("max_body", &self.max_body)
+            .field("is_public", &self.is_public)
             .finish_non_exhaustive()
     }
 }

@@ -13,8 +13,10 @@ use hyper::service::Service;
 use mcp_transport_core::BoxFuture;
 
 use crate::body::BodyPace;
+use crate::cors::Cors;
 use crate::pipeline::{self, Authenticate};
 use crate::proto::{HostList, OriginList};
+use crate::rate::RateLimit;
 use crate::reply::Reply;
 use crate::route::{Route, normal};
 
@@ -44,6 +46,8 @@ pub struct RouterOptions {
     pub(crate) prefix: Box<str>,
     pub(crate) authenticate: Option<Arc<dyn Authenticate>>,
     pub(crate) pace: BodyPace,
+    pub(crate) cors: Option<Cors>,
+    pub(crate) rate: Option<Arc<dyn RateLimit>>,
 }
 
 impl Default for RouterOptions {
@@ -54,6 +58,8 @@ impl Default for RouterOptions {
             prefix: "".into(),
             authenticate: None,
             pace: BodyPace::default(),
+            cors: None,
+            rate: None,
         }
     }
 }
@@ -95,11 +101,29 @@ impl RouterOptions {
         self.pace = pace;
         self
     }
+
+    /// Lets web pages of other origins read the answers; they may send requests then, too. Default none.
+    #[must_use]
+    pub fn cors(mut self, cors: Cors) -> Self {
+        self.cors = Some(cors);
+        self
+    }
+
+    /// Who says how many requests are too many. Default nobody.
+    #[must_use]
+    pub fn rate_limit(mut self, rate: Arc<dyn RateLimit>) -> Self {
+        self.rate = Some(rate);
+        self
+    }
 }
 
 impl Router {
     /// A router of these routes. Of two with the same method and path the first one serves.
-    pub fn new(options: RouterOptions, routes: impl IntoIterator<Item = Route>) -> Self {
+    pub fn new(mut options: RouterOptions, routes: impl IntoIterator<Item = Route>) -> Self {
+        // What may read an answer may ask for it.
+        for origin in options.cors.iter().flat_map(Cors::origins) {
+            options.origins = options.origins.allow(origin.clone());
+        }
         Self { inner: Arc::new(Inner { settings: options, routes: routes.into_iter().collect() }) }
     }
 
@@ -137,9 +161,13 @@ impl Router {
 
     /// The routes of a path, whatever their methods.
     fn at<'a, 'p>(&'a self, path: &'p str) -> impl Iterator<Item = &'a Route> + Clone + use<'a, 'p> {
-        let inner = path.strip_prefix(&*self.inner.settings.prefix);
-        let inner = inner.map(|inner| inner.strip_suffix('/').unwrap_or(inner));
-        self.inner.routes.iter().filter(move |route| Some(&*route.path) == inner)
+        let bare = |path: &'p str| path.strip_suffix('/').unwrap_or(path);
+        let (whole, inner) = (bare(path), path.strip_prefix(&*self.inner.settings.prefix).map(bare));
+        let is_here = move |route: &&Route| {
+            let asked = if route.is_at_root { Some(whole) } else { inner };
+            Some(&*route.path) == asked
+        };
+        self.inner.routes.iter().filter(is_here)
     }
 
     /// The route of a request, or what to say instead: `Err(None)` for no such path, else the methods that it has.
@@ -191,6 +219,8 @@ impl fmt::Debug for RouterOptions {
             .field("prefix", &self.prefix)
             .field("authenticate", &self.authenticate.is_some())
             .field("pace", &self.pace)
+            .field("cors", &self.cors)
+            .field("rate", &self.rate.is_some())
             .finish()
     }
 }
