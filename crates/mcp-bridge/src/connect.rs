@@ -1,6 +1,8 @@
 //! `connect`: a remote server as a stdio server.
 
-use mcp_transport::core::relay;
+use std::time::Duration;
+
+use mcp_transport::core::relay_within;
 use mcp_transport::{CloseReason, Limits, Options, own};
 use tokio::runtime::Builder;
 
@@ -32,6 +34,10 @@ pub(crate) struct Args {
     /// The longest message, in either direction
     #[arg(long, value_name = "BYTES", default_value = "16777216", value_parser = values::bytes)]
     max_message: usize,
+    /// How long the server may take to answer a request, progress or not; then our client is told, and the request is
+    /// cancelled; 0 is for as long as it wants
+    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = values::seconds_or_never)]
+    request_timeout: Duration,
 }
 
 /// Runs the command.
@@ -77,7 +83,7 @@ async fn connect(args: &Args, report: &Report) -> Exit {
         Err(error) => return fail(report, &error.to_string()),
     };
     // A signal ends both at once: who sends it is done with us.
-    let relayed = match race(signals.next(), relay(client, server)).await {
+    let relayed = match race(signals.next(), relay_within(client, server, Some(args.request_timeout))).await {
         First::One(interrupted) => return interrupted,
         First::Other(relayed) => relayed,
     };

@@ -296,3 +296,17 @@ fn the_log_can_be_json_and_is_complete() {
         assert!(serde_json::from_str::<Value>(&line).unwrap().is_object(), "{line}");
     }
 }
+
+#[test]
+fn pages_of_a_named_origin_read_the_answers() {
+    let bridge = Bridge::serve(&["--demo", "--cors-origin", "https://app.example"]);
+    let ask = |origin: &str| {
+        let head = format!(
+            "OPTIONS /mcp HTTP/1.1\r\nHost: localhost\r\nOrigin: {origin}\r\nAccess-Control-Request-Method: POST\r\n"
+        );
+        bridge.request(&head, "")
+    };
+    assert_eq!(ask("https://app.example").0, 204);
+    assert_eq!(ask("https://other.example").0, 403);
+    assert_eq!(bridge.get("/healthz", "Origin: https://app.example\r\n"), 200);
+}

@@ -241,3 +241,21 @@ fn a_call_that_is_killed_leaves_no_child() {
     call.wait().unwrap();
     until(|| running("sleep\u{0}4324") == 0);
 }
+
+#[test]
+fn what_takes_too_long_is_answered_and_cancelled() {
+    let bridge = Bridge::script(
+        &["--request-timeout", "0.3"],
+        &legacy(
+            "read -r told; echo \"$told\" >&2; read -r next; printf '%s\\n' '{\"jsonrpc\":\"2.0\",\"method\":\"n\"}'",
+        ),
+    );
+    let mut stream = bridge.hello();
+    stream.post(ASK);
+    assert_eq!(stream.value()["error"]["data"]["reason"], "timeout");
+    let told = bridge.line("notifications/cancelled");
+    assert!(told.contains("requestId"), "{told}");
+    // The session goes on.
+    stream.post(ASK);
+    assert_eq!(stream.value()["method"], "n");
+}

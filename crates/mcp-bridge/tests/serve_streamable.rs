@@ -97,11 +97,13 @@ async fn requests_without_a_session_share_a_child_and_nothing_else() {
 
 /// A server of the modern era that keeps subscriptions: `change` tells all of them, `stray` says something that is
 /// nobody's, `end` ends them.
-fn subscriptions() -> Bridge {
+fn subscriptions(flags: &[&str]) -> Bridge {
     let script = r#"note() { printf '{"jsonrpc":"2.0","method":"notifications/%s","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":%s}}}\n' "$1" "$2"; }
 while read -r line; do
   id=$(printf '%s' "$line" | sed 's/.*"id":\([0-9]*\).*/\1/')
   case $line in
+    *notifications/cancelled*) echo "told $line" >&2; continue;;
+    *'"silent"'*) continue;;
     *server/discover*) printf '{"jsonrpc":"2.0","id":%s,"result":DISCOVERED}\n' "$id"; continue;;
     *subscriptions/listen*) note subscriptions/acknowledged "$id"; all="$all $id"; continue;;
     *'"change"'*) for one in $all; do note tools/list_changed "$one"; done;;
@@ -111,7 +113,7 @@ while read -r line; do
   esac
   printf '{"jsonrpc":"2.0","id":%s,"result":{}}\n' "$id"
 done"#;
-    Bridge::serve(&["--", "sh", "-c", &script.replace("DISCOVERED", DISCOVERED)])
+    Bridge::serve(&[flags, &["--", "sh", "-c", &script.replace("DISCOVERED", DISCOVERED)]].concat())
 }
 
 /// A client that listens: where it hears, its call, and the params of the first thing that it heard.
@@ -141,7 +143,7 @@ async fn say(bridge: &Bridge, method: &str) -> (Endpoint, mcp_transport::Respons
 /// What was subscribed to comes back under the id that its client gave it.
 #[tokio::test]
 async fn subscriptions_find_their_way_back() {
-    let bridge = subscriptions();
+    let bridge = subscriptions(&[]);
     let mut listeners = Vec::new();
     for _ in 0..3 {
         listeners.push(listener(&bridge).await);
@@ -158,7 +160,7 @@ async fn subscriptions_find_their_way_back() {
 #[tokio::test]
 async fn subscriptions_that_the_child_ends_are_answered() {
     for how in ["cancel", "finish"] {
-        let bridge = subscriptions();
+        let bridge = subscriptions(&[]);
         let (_endpoint, listening, _) = listener(&bridge).await;
         say(&bridge, how).await;
         let ended = timeout(SOON, listening).await.unwrap().unwrap().expect("a result");
@@ -166,9 +168,22 @@ async fn subscriptions_that_the_child_ends_are_answered() {
     }
 }
 
+/// A request that takes too long is given up; a subscription may last.
+#[tokio::test]
+async fn what_takes_too_long_is_answered_and_cancelled() {
+    let bridge = subscriptions(&["--request-timeout", "0.3"]);
+    let (_endpoint, listening, _) = listener(&bridge).await;
+    let (_other, answer) = say(&bridge, "silent").await;
+    let Outcome::Error(error) = answer.outcome() else { panic!("{answer:?}") };
+    assert_eq!(error.reason().as_deref(), Some("timeout"));
+    bridge.line("told ");
+    assert!(!say(&bridge, "finish").await.1.is_error());
+    assert!(timeout(SOON, listening).await.unwrap().unwrap().is_some());
+}
+
 #[tokio::test]
 async fn what_is_nobodys_goes_to_nobody() {
-    let bridge = subscriptions();
+    let bridge = subscriptions(&[]);
     let (mut endpoint, listening, _) = listener(&bridge).await;
     let (mut other, answer) = say(&bridge, "stray").await;
     assert!(!answer.is_error());
@@ -182,7 +197,7 @@ async fn what_is_nobodys_goes_to_nobody() {
 /// It would reach the child as it is, which may read it as the number of somebody else's request.
 #[tokio::test]
 async fn a_progress_token_that_is_none_is_refused() {
-    let bridge = subscriptions();
+    let bridge = subscriptions(&[]);
     for token in ["1.0", "1e0", "[1]", "null"] {
         let address = bridge.url.strip_prefix("http://").unwrap().strip_suffix("/sse").unwrap();
         let body = format!(

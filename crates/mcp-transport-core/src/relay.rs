@@ -1,14 +1,16 @@
 //! Two connections joined: whatever one side says, the other hears.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
 
-use mcp_jsonrpc::{ErrorObject, Fault, Id, Malformed, Message, Notification};
+use mcp_jsonrpc::{ErrorObject, Fault, Id, Json, Malformed, Message, Notification};
 
 use crate::caller::own_token;
+use crate::deadlines::Deadlines;
 use crate::exchange::Responder;
 use crate::health::count;
 use crate::session::{Incoming, id_in};
@@ -42,11 +44,28 @@ pub struct Relayed {
 ///
 /// Dropping the future ends both connections at once.
 pub async fn relay(front: Connection, back: Connection) -> Relayed {
-    let mut front = Side::new(front);
-    let mut back = Side::new(back);
+    relay_within(front, back, None).await
+}
+
+/// The same, with a time within which the second one has to answer each request of the first. Progress does not prolong
+/// it. One that is late is answered with an internal error, whose `data.reason` is `timeout`, and cancelled; an answer
+/// that comes after that is dropped and counted.
+///
+/// # Cancel safety
+///
+/// Dropping the future ends both connections at once.
+///
+/// # Spec
+///
+/// MCP 2025-11-25, basic, Lifecycle, Timeouts.
+pub async fn relay_within(front: Connection, back: Connection, answer: Option<Duration>) -> Relayed {
+    let mut front = Side::new(front, answer);
+    let mut back = Side::new(back, None);
     poll_fn(|cx| {
         loop {
-            let moved = front.poll_towards(&mut back, cx) | back.poll_towards(&mut front, cx);
+            let moved = front.poll_towards(&mut back, cx)
+                | back.poll_towards(&mut front, cx)
+                | front.poll_late(&mut back, cx);
             if front.ended && back.ended {
                 return Poll::Ready(());
             }
@@ -72,6 +91,12 @@ struct Side {
     has_ways: bool,
     /// What came from this side and finds no room on the other.
     held: Option<Message>,
+    /// The cancellations of late requests that find no room on the other side; as many as there are requests, at most.
+    cancellations: VecDeque<Message>,
+    /// Numbers of requests that are to be answered in time.
+    deadlines: Deadlines<(u64, Id)>,
+    /// The number of the next request.
+    next: u64,
     ended: bool,
 }
 
@@ -80,18 +105,49 @@ struct Asked {
     responder: Responder,
     /// The token by which its progress is told; looked for only where that matters.
     token: Option<Id>,
+    number: u64,
+    /// MCP 2025-11-25, utilities, Cancellation: `initialize` is never cancelled.
+    may_cancel: bool,
 }
 
 impl Side {
-    fn new(connection: Connection) -> Self {
+    fn new(connection: Connection, answer: Option<Duration>) -> Self {
         Self {
             sender: connection.sender(),
             connection,
             asked: HashMap::new(),
             has_ways: false,
             held: None,
+            cancellations: VecDeque::new(),
+            deadlines: Deadlines::new(answer),
+            next: 0,
             ended: false,
         }
+    }
+
+    /// Answers what the other side is late with; says whether anything was.
+    fn poll_late(&mut self, other: &mut Self, cx: &mut TaskContext<'_>) -> bool {
+        let asked = &self.asked;
+        let is_waited_for =
+            |(number, id): &(u64, Id)| asked.get(id).is_some_and(|asked| asked.number == *number);
+        let late = self.deadlines.poll_due(cx, is_waited_for);
+        let mut moved = late.is_ready();
+        if let Poll::Ready((_, id)) = late
+            && let Some(asked) = self.asked.remove(&id)
+        {
+            tracing::debug!("a request was not answered in time");
+            asked.responder.fail(&ErrorObject::with_reason("the server did not answer in time", "timeout"));
+            self.cancellations.extend(asked.may_cancel.then(|| cancellation(&id)).flatten());
+        }
+        // What this side said before goes first.
+        while self.held.is_none()
+            && !other.ended
+            && let Some(message) = self.cancellations.pop_front()
+        {
+            self.hand_over(message, other);
+            moved = true;
+        }
+        moved
     }
 
     /// Moves what this side has to say; says whether anything moved.
@@ -137,7 +193,14 @@ impl Side {
                 let has_way = responder.own_way().is_some();
                 self.has_ways |= has_way;
                 let token = if has_way { own_token(&request) } else { None };
-                let reused = self.asked.insert(request.id(), Asked { responder, token });
+                self.next += 1;
+                let (number, may_cancel) = (self.next, request.method() != "initialize");
+                let asked = Asked { responder, token, number, may_cancel };
+                let reused = self.asked.insert(request.id(), asked);
+                let asked = &self.asked;
+                self.deadlines.add((number, request.id()), |(number, id)| {
+                    asked.get(id).is_some_and(|asked| asked.number == *number)
+                });
                 // The first one of two with the same id can no longer be told from the second.
                 if let Some(first) = reused {
                     first.responder.fail(&ErrorObject::with_reason("the id is in use", "unanswered"));
@@ -242,6 +305,7 @@ impl Side {
     fn end(&mut self, other: &mut Self) {
         self.ended = true;
         self.held = None;
+        self.cancellations.clear();
         self.asked.clear();
         other.fail_all(self);
         other.connection.control().shutdown();
@@ -255,6 +319,13 @@ impl Side {
             asked.responder.fail(&ErrorObject::with_reason("the other side of the bridge has ended", reason));
         }
     }
+}
+
+/// Tells who was asked that nobody waits any more.
+fn cancellation(id: &Id) -> Option<Message> {
+    let id = std::str::from_utf8(id.as_json()).ok()?;
+    let params = Json::parse(format!(r#"{{"requestId":{id},"reason":"timeout"}}"#)).ok()?;
+    Some(Notification::with_json_params("notifications/cancelled", &params).ok()?.into())
 }
 
 impl fmt::Debug for Side {

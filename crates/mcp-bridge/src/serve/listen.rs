@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use mcp_transport::http::RouterOptions;
 use mcp_transport::http::proto::{HostList, Origin, OriginList};
+use mcp_transport::http::{Cors, RouterOptions};
 
 #[derive(Debug, clap::Args)]
 #[group(skip)]
@@ -21,6 +21,9 @@ pub(super) struct Args {
     /// Let web pages of this origin in, such as `https://app.example.com`; those of the hosts are let in anyway
     #[arg(long, value_name = "ORIGIN")]
     allow_origin: Vec<String>,
+    /// Let web pages of this origin in, and let them read the answers (CORS)
+    #[arg(long, value_name = "ORIGIN")]
+    cors_origin: Vec<String>,
     /// Listen on an address that other machines can reach although anybody there can then use COMMAND
     #[arg(long)]
     pub(super) allow_unauthenticated: bool,
@@ -93,12 +96,20 @@ impl Args {
         }
         let hosts = hosts.with_port(port);
         let mut origins = OriginList::new(hosts.clone());
-        for entry in &self.allow_origin {
-            let origin = Origin::parse(entry.as_bytes());
-            origins = origins.allow(origin.map_err(|problem| format!("--allow-origin {entry}: {problem}"))?);
+        for origin in named("--allow-origin", &self.allow_origin)? {
+            origins = origins.allow(origin);
         }
-        Ok(RouterOptions::default().hosts(hosts).origins(origins))
+        let options = RouterOptions::default().hosts(hosts).origins(origins);
+        let readers = named("--cors-origin", &self.cors_origin)?;
+        Ok(if readers.is_empty() { options } else { options.cors(Cors::new(readers)) })
     }
+}
+
+fn named(flag: &str, entries: &[String]) -> Result<Vec<Origin>, String> {
+    let origin = |entry: &String| {
+        Origin::parse(entry.as_bytes()).map_err(|problem| format!("{flag} {entry}: {problem}"))
+    };
+    entries.iter().map(origin).collect()
 }
 
 #[cfg(test)]
@@ -111,6 +122,7 @@ mod tests {
             path_prefix: String::new(),
             allow_host: hosts.iter().map(|&host| host.into()).collect(),
             allow_origin: Vec::new(),
+            cors_origin: Vec::new(),
             allow_unauthenticated: unauthenticated,
         }
     }
@@ -163,8 +175,11 @@ mod tests {
     #[test]
     fn entries_are_checked() {
         let made = |hosts: &[&str], origins: &[&str]| {
-            let origins = origins.iter().map(|&origin| origin.into()).collect();
-            Args { allow_origin: origins, ..args("127.0.0.1:1", hosts, false) }.router(1)
+            let origins = || origins.iter().map(|&origin| origin.into()).collect();
+            let allow = Args { allow_origin: origins(), ..args("127.0.0.1:1", hosts, false) }.router(1);
+            let cors = Args { cors_origin: origins(), ..args("127.0.0.1:1", hosts, false) }.router(1);
+            assert_eq!(allow.is_ok(), cors.is_ok());
+            allow
         };
         assert!(made(&["a.example", "b.example:99"], &["https://a.example"]).is_ok());
         assert!(made(&["http://a.example"], &[]).is_err());

@@ -101,6 +101,10 @@ pub(crate) struct Args {
     /// Bytes of events that are kept for clients that come back, all sessions together; 0 keeps none
     #[arg(long, value_name = "BYTES", default_value = "67108864", value_parser = values::bytes_or_none)]
     event_store_bytes: usize,
+    /// How long COMMAND may take to answer a request, progress or not; then the client is told, and the request is
+    /// cancelled; 0 is for as long as it wants
+    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = values::seconds_or_never)]
+    request_timeout: Duration,
     /// How long accepted requests may take when the program is to end; then they are answered with an error
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = values::seconds)]
     shutdown_grace: Duration,
@@ -215,6 +219,7 @@ async fn serve(args: Args, report: &Report) -> Result<Exit, String> {
         backend,
         control: control.clone(),
         grace: args.shutdown_grace,
+        answer: Some(args.request_timeout),
         // As many for each of the two bindings, and as many again on their way out, of sessions that have ended.
         children: args.max_sessions as usize * 4,
         tools,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use mcp_transport::core::relay;
+use mcp_transport::core::relay_within;
 use mcp_transport::http::ServerControl;
 use mcp_transport::streamable_http::proto::ToolTable;
 use mcp_transport::{
@@ -49,6 +49,8 @@ pub(super) struct Sessions {
     pub(super) control: ServerControl,
     /// How long requests may take once a shutdown has begun.
     pub(super) grace: Duration,
+    /// How long a request may take; none for as long as it wants.
+    pub(super) answer: Option<Duration>,
     /// Children at once.
     pub(super) children: usize,
     /// Which parameters of tools clients of 2026-07-28 mirror in headers, as far as lists of tools have come by.
@@ -101,6 +103,7 @@ impl Sessions {
                     self.tools.clone(),
                     self.control.clone(),
                     self.grace,
+                    self.answer,
                 );
                 running.spawn(run.instrument(span));
                 continue;
@@ -113,6 +116,7 @@ impl Sessions {
                 places: places.clone(),
                 control: self.control.clone(),
                 grace: self.grace,
+                answer: self.answer,
             };
             running.spawn(one.run(session).instrument(span));
         }
@@ -133,6 +137,7 @@ struct Session {
     places: Arc<Semaphore>,
     control: ServerControl,
     grace: Duration,
+    answer: Option<Duration>,
 }
 
 impl Session {
@@ -160,7 +165,7 @@ impl Session {
 
     async fn join(&self, session: Connection, child: Connection) {
         let late = self.end_late(child.control());
-        let relayed = match race_mut(pin!(relay(session, child)), pin!(late)).await {
+        let relayed = match race_mut(pin!(relay_within(session, child, self.answer)), pin!(late)).await {
             First::One(relayed) => relayed,
             First::Other(never) => match never {},
         };

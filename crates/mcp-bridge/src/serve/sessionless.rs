@@ -39,13 +39,14 @@ const SULK: Duration = Duration::from_secs(60);
 
 /// Serves what arrives on the connection that has no session, until it ends.
 ///
-/// When a drain of the server begins, what was accepted may take `grace`.
+/// When a drain of the server begins, what was accepted may take `grace`; before that, each request may take `answer`.
 pub(super) async fn run(
     front: Connection,
     backend: Backend,
     tools: Arc<ToolTable>,
     server: ServerControl,
     grace: Duration,
+    answer: Option<Duration>,
 ) {
     if let Backend::Demo = backend {
         demo::serve_on(front).await;
@@ -56,7 +57,9 @@ pub(super) async fn run(
         let (queue, requests) = queue::channel(WAITING, WAITING);
         let span = tracing::info_span!("shared", ?era);
         kept.spawn(
-            Kept { backend: backend.clone(), era, tools: tools.clone() }.keep(requests).instrument(span),
+            Kept { backend: backend.clone(), era, tools: tools.clone(), answer }
+                .keep(requests)
+                .instrument(span),
         );
         queue
     });
@@ -95,6 +98,7 @@ struct Kept {
     backend: Backend,
     era: Era,
     tools: Arc<ToolTable>,
+    answer: Option<Duration>,
 }
 
 /// What a child turned out to be.
@@ -140,7 +144,7 @@ impl Kept {
                     // Headers mirror parameters in this era only.
                     let tools = (self.era == Era::Modern).then(|| self.tools.clone());
                     let own = |exchange| self.own_answer(exchange, &said);
-                    let ended = Share::new(child, asked, tools).run(first, requests, own).await;
+                    let ended = Share::new(child, asked, self.answer, tools).run(first, requests, own).await;
                     if ended == Ended::Front {
                         return;
                     }

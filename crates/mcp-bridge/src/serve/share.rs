@@ -12,9 +12,10 @@ use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use mcp_transport::core::Responder;
 use mcp_transport::core::queue::Receiver;
+use mcp_transport::core::{Deadlines, Responder};
 use mcp_transport::jsonrpc::{ScanLimits, replace_part};
 use mcp_transport::streamable_http::proto::ToolTable;
 use mcp_transport::{
@@ -34,6 +35,8 @@ pub(super) struct Share {
     last: u64,
     /// What finds no room; until it does, nothing more is asked.
     held: VecDeque<Message>,
+    /// Requests that are to be answered in time.
+    deadlines: Deadlines<u64>,
     /// Learns from the lists of tools that come by.
     tools: Option<Arc<ToolTable>>,
 }
@@ -74,9 +77,23 @@ pub(super) enum Ended {
 }
 
 impl Share {
-    /// For a child that was asked `last` requests so far, and has answered them.
-    pub(super) fn new(child: Connection, last: u64, tools: Option<Arc<ToolTable>>) -> Self {
-        Self { sender: child.sender(), child, asked: HashMap::new(), last, held: VecDeque::new(), tools }
+    /// For a child that was asked `last` requests so far, and has answered them; `answer` is the time that it has for
+    /// each from now on.
+    pub(super) fn new(
+        child: Connection,
+        last: u64,
+        answer: Option<Duration>,
+        tools: Option<Arc<ToolTable>>,
+    ) -> Self {
+        Self {
+            sender: child.sender(),
+            child,
+            asked: HashMap::new(),
+            last,
+            held: VecDeque::new(),
+            deadlines: Deadlines::new(answer),
+            tools,
+        }
     }
 
     /// Passes on requests until either side ends; `own` answers those that are not the child's to answer, and gives back
@@ -143,13 +160,26 @@ impl Share {
             .map(|(number, _)| *number)
             .collect();
         for number in given_up {
-            self.asked.remove(&number);
-            let params = serde_json::json!({ "requestId": number });
-            if let Ok(cancel) = Notification::with_params("notifications/cancelled", &params) {
-                // At most one for each request, and requests are bounded.
-                self.held.push_back(cancel.into());
+            self.give_up(number);
+        }
+        while let Poll::Ready(number) = self.deadlines.poll_due(cx, |number| self.asked.contains_key(number))
+        {
+            if let Some(asked) = self.give_up(number) {
+                let error = ErrorObject::with_reason("the server did not answer in time", "timeout");
+                asked.responder.fail(&error);
             }
         }
+    }
+
+    /// Tells the child that nobody waits for an answer any more.
+    fn give_up(&mut self, number: u64) -> Option<Asked> {
+        let asked = self.asked.remove(&number);
+        let params = serde_json::json!({ "requestId": number });
+        if let Ok(cancel) = Notification::with_params("notifications/cancelled", &params) {
+            // At most one for each request, and requests are bounded.
+            self.held.push_back(cancel.into());
+        }
+        asked
     }
 
     /// Hands over what is held, as far as there is room; whether any of it went.
@@ -196,6 +226,10 @@ impl Share {
         let (lists_tools, listens) =
             (request.method() == "tools/list", request.method() == "subscriptions/listen");
         self.asked.insert(number, Asked { responder, token: own, logs, lists_tools, listens });
+        // A subscription lasts for as long as its client wants it.
+        if !listens {
+            self.deadlines.add(number, |number| self.asked.contains_key(number));
+        }
         match self.sender.try_send(numbered) {
             Ok(None) => {}
             Ok(Some(message)) => self.held.push_back(message),
