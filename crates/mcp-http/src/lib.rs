@@ -14,6 +14,7 @@
 //! | to | take |
 //! |---|---|
 //! | add a binding | [`Route`], [`Handler`], [`Arrived`], and a reply such as [`event_stream_reply`] |
+//! | give it sessions and streams | [`SessionTable`], [`FrameBuffer`], [`KeepAlive`] |
 //! | serve routes | [`Router`], [`Server`], [`ServerControl`] |
 //! | mount them elsewhere | [`Router`], which is a [`hyper::service::Service`] |
 //! | ask a server | [`HttpClient`], [`HttpRefused`] |
@@ -104,6 +105,7 @@ mod connector;
 mod detached;
 mod frames;
 mod io;
+mod keep_alive;
 mod pipeline;
 pub mod proto;
 mod redirect;
@@ -113,6 +115,7 @@ mod request_body;
 mod route;
 mod router;
 mod server;
+mod sessions;
 mod stream;
 #[cfg(feature = "tls")]
 mod tls;
@@ -122,9 +125,10 @@ pub use body::BodyPace;
 pub use client::{FinalUri, HttpClient};
 pub use client_body::ClientBody;
 pub use client_options::HttpClientOptions;
-pub use detached::detached;
+pub use detached::{detached, detached_bytes, detached_message};
 pub use frames::FrameBuffer;
 pub use io::{ConnectionEnd, ConnectionHandle, ServerOptions};
+pub use keep_alive::KeepAlive;
 pub use pipeline::Authenticate;
 pub use refused::HttpRefused;
 pub use reply::{Refusal, Reply, ReplyBody, event_stream_reply, json_reply, reply, text_reply};
@@ -132,3 +136,4 @@ pub use request_body::OnTaken;
 pub use route::{Arrived, DEFAULT_MAX_BODY, Handler, Payload, PeerAddr, Route, Takes};
 pub use router::{Router, RouterOptions};
 pub use server::{Drained, Server, ServerControl};
+pub use sessions::{Full, Registered, SessionEntry, SessionTable};
