@@ -60,20 +60,8 @@ impl Default for HttpClientOptions {
     }
 }
 
-macro_rules! setters {
-    ($($(#[$doc:meta])* $setter:ident: $field:ident: $ty:ty;)*) => {
-        impl HttpClientOptions {
-            $($(#[$doc])*
-            #[must_use]
-            pub fn $setter(mut self, $field: $ty) -> Self {
-                self.$field = $field;
-                self
-            })*
-        }
-    };
-}
-
-setters! {
+mcp_transport_core::setters! {
+    for HttpClientOptions;
     /// Sets [`HttpClientOptions::connect`].
     with_connect: connect: Duration;
     /// Sets [`HttpClientOptions::head`].

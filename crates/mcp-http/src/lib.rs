@@ -14,6 +14,7 @@
 //! | to | take |
 //! |---|---|
 //! | add a binding | [`Route`], [`Handler`], [`Arrived`], and a reply such as [`event_stream_reply`] |
+//! | give it sessions and streams | [`SessionTable`], [`FrameBuffer`], [`KeepAlive`] |
 //! | serve routes | [`Router`], [`Server`], [`ServerControl`] |
 //! | mount them elsewhere | [`Router`], which is a [`hyper::service::Service`] |
 //! | ask a server | [`HttpClient`], [`HttpRefused`] |
@@ -71,7 +72,7 @@
 //!
 //! # What it does not do
 //!
-//! No sessions and no protocol revisions, which are the bindings'; no HTTP/2, no compression. The server has no
+//! Nothing of what a session holds and no protocol revisions, which are the bindings'; no HTTP/2, no compression. The server has no
 //! TLS and no cookies. The client has no SOCKS, no client certificates, no cookies across hosts, ports or schemes, and
 //! none that outlive it.
 //!
@@ -105,6 +106,7 @@ mod cors;
 mod detached;
 mod frames;
 mod io;
+mod keep_alive;
 mod pipeline;
 pub mod proto;
 mod rate;
@@ -115,6 +117,7 @@ mod request_body;
 mod route;
 mod router;
 mod server;
+mod sessions;
 mod stream;
 #[cfg(feature = "tls")]
 mod tls;
@@ -125,9 +128,10 @@ pub use client::{FinalUri, HttpClient};
 pub use client_body::ClientBody;
 pub use client_options::HttpClientOptions;
 pub use cors::Cors;
-pub use detached::detached;
+pub use detached::{detached, detached_bytes, detached_message};
 pub use frames::FrameBuffer;
 pub use io::{ConnectionEnd, ConnectionHandle, ServerOptions};
+pub use keep_alive::KeepAlive;
 pub use pipeline::Authenticate;
 pub use rate::{RateLimit, Spent};
 pub use refused::HttpRefused;
@@ -136,3 +140,4 @@ pub use request_body::OnTaken;
 pub use route::{Arrived, DEFAULT_MAX_BODY, Handler, Payload, PeerAddr, Route, Takes};
 pub use router::{Router, RouterOptions};
 pub use server::{Drained, Server, ServerControl};
+pub use sessions::{Full, Registered, SessionEntry, SessionTable};

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 
@@ -145,6 +145,16 @@ impl Refusal {
     /// A refusal with a text that says what to change.
     pub fn new(status: StatusCode, text: &'static str) -> Self {
         Self { status, text, headers: HeaderMap::new() }
+    }
+
+    /// 503: something is full or shuts down, and it is worth another try after a second.
+    ///
+    /// # Spec
+    ///
+    /// RFC 9110 10.2.3, Retry-After.
+    pub fn unavailable(text: &'static str) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, text)
+            .with_header(RETRY_AFTER, HeaderValue::from_static("1"))
     }
 
     /// The same refusal with one more header.

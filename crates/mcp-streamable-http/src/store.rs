@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use mcp_http::detached_bytes;
 use mcp_transport_core::{BoxFuture, Principal};
 
 /// Whose stream it is. Every part counts: nobody gets events of another session, or of another principal's.
@@ -70,9 +71,6 @@ pub struct MemoryEventStore {
 
 /// What an event costs beside its bytes.
 const OVERHEAD: usize = 64;
-/// A message smaller than this, a quarter of the largest read buffer, is copied before it is kept: it may be a slice of
-/// such a buffer.
-const COPY: usize = 16 * 1024;
 
 #[derive(Default)]
 struct State {
@@ -182,7 +180,7 @@ impl State {
 
 impl EventStore for MemoryEventStore {
     fn append(&self, key: &StreamKey, seq: u64, message: Bytes) {
-        let message = if message.len() < COPY { Bytes::copy_from_slice(&message) } else { message };
+        let message = detached_bytes(message);
         let cost = message.len() + OVERHEAD;
         let mut state = self.state();
         let state = &mut *state;

@@ -48,20 +48,8 @@ impl Default for ServerOptions {
     }
 }
 
-macro_rules! setters {
-    ($($(#[$doc:meta])* $setter:ident: $field:ident: $ty:ty;)*) => {
-        impl ServerOptions {
-            $($(#[$doc])*
-            #[must_use]
-            pub fn $setter(mut self, $field: $ty) -> Self {
-                self.$field = $field;
-                self
-            })*
-        }
-    };
-}
-
-setters! {
+mcp_transport_core::setters! {
+    for ServerOptions;
     /// Sets [`ServerOptions::first_byte`].
     with_first_byte: first_byte: Duration;
     /// Sets [`ServerOptions::head`].

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
-use mcp_http::Refusal;
 use mcp_http::proto::SessionId;
+use mcp_http::{Refusal, SessionEntry};
 use mcp_jsonrpc::{ErrorObject, Id, Message, Response};
 use mcp_transport_core::{
     Control, Error, ErrorKind, Frame, Principal, ResponseStream, Revision, queue, response_stream,
@@ -218,13 +218,6 @@ impl Session {
         over.iter().for_each(|stream| stream.forget());
     }
 
-    /// The session is over: nothing of it is kept.
-    pub(super) fn end(&self) {
-        self.posted.close();
-        let streams = lock(&self.streams).take();
-        streams.iter().flat_map(HashMap::values).for_each(|stream| stream.forsake());
-    }
-
     /// Takes what nobody reads into the store, so that no handler waits for a client that has gone.
     pub(super) fn poll_pump(&self, cx: &mut Context<'_>) {
         let former = lock(&self.pump).replace(cx.waker().clone());
@@ -293,6 +286,19 @@ impl Session {
             _ => self.options.session_idle,
         };
         Some(*lock(&self.activity) + keep.min(FAR))
+    }
+}
+
+impl SessionEntry for Session {
+    fn principal(&self) -> Option<&Principal> {
+        self.principal.as_ref()
+    }
+
+    /// Nothing of it is kept.
+    fn end(&self) {
+        self.posted.close();
+        let streams = lock(&self.streams).take();
+        streams.iter().flat_map(HashMap::values).for_each(|stream| stream.forsake());
     }
 }
 

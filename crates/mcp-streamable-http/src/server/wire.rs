@@ -7,17 +7,18 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use mcp_http::Registered;
 use mcp_jsonrpc::Message;
 use mcp_transport_core::queue::{Closed, Permit};
 use mcp_transport_core::{BoxFuture, CloseReason, Error, ErrorKind, Frame, Outlet, Wire, queue};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::sessions::Registered;
+use super::session::Session;
 
 /// The server's end of one session. Answers do not pass here: each goes to the stream of its request.
 pub(super) struct SessionWire {
     pub(super) posted: queue::Receiver<Frame>,
-    pub(super) registered: Registered,
+    pub(super) registered: Registered<Session>,
     /// Keeps the stream open that the client opens with GET.
     pub(super) general: Option<Outlet>,
     pub(super) idle: Option<Pin<Box<Sleep>>>,
@@ -31,7 +32,11 @@ pub(super) struct SessionWire {
 }
 
 impl SessionWire {
-    pub(super) fn new(posted: queue::Receiver<Frame>, registered: Registered, general: Outlet) -> Self {
+    pub(super) fn new(
+        posted: queue::Receiver<Frame>,
+        registered: Registered<Session>,
+        general: Outlet,
+    ) -> Self {
         Self {
             posted,
             registered,
