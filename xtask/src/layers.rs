@@ -51,6 +51,7 @@ const ALLOWED: &[&str] = &[
     "memchr",
     "rustix",
     "rustls-native-certs",
+    "rustls-webpki",
     "serde",
     "serde_json",
     "socket2",

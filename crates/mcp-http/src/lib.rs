@@ -107,6 +107,8 @@ mod detached;
 mod frames;
 mod io;
 mod keep_alive;
+#[cfg(feature = "tls")]
+mod peer_certificate;
 mod pipeline;
 pub mod proto;
 mod rate;
@@ -117,6 +119,8 @@ mod request_body;
 mod route;
 mod router;
 mod server;
+#[cfg(feature = "tls")]
+mod server_tls;
 mod sessions;
 mod stream;
 #[cfg(feature = "tls")]
@@ -132,6 +136,8 @@ pub use detached::{detached, detached_bytes, detached_message};
 pub use frames::FrameBuffer;
 pub use io::{ConnectionEnd, ConnectionHandle, ServerOptions};
 pub use keep_alive::KeepAlive;
+#[cfg(feature = "tls")]
+pub use peer_certificate::PeerCertificate;
 pub use pipeline::Authenticate;
 pub use rate::{RateLimit, Spent};
 pub use refused::HttpRefused;
@@ -140,4 +146,6 @@ pub use request_body::OnTaken;
 pub use route::{Arrived, DEFAULT_MAX_BODY, Handler, Payload, PeerAddr, Route, Takes};
 pub use router::{Router, RouterOptions};
 pub use server::{Drained, Server, ServerControl};
+#[cfg(feature = "tls")]
+pub use server_tls::ServerTls;
 pub use sessions::{Full, Registered, SessionEntry, SessionTable};

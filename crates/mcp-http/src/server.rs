@@ -15,9 +15,13 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::io::{Acceptor, ConnectionEnd, ServerOptions, Stage, drive};
+#[cfg(feature = "tls")]
+use crate::io::reached;
+use crate::io::{Acceptor, ConnectionEnd, Peer, ServerOptions, Stage, drive};
 use crate::route::PeerAddr;
 use crate::router::Router;
+#[cfg(feature = "tls")]
+use crate::server_tls::ServerTls;
 
 /// What is left to the connections of a drain that the bindings have used up.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -37,6 +41,8 @@ pub struct Server {
     options: ServerOptions,
     control: ServerControl,
     hooks: Vec<DrainHook>,
+    #[cfg(feature = "tls")]
+    tls: Option<ServerTls>,
 }
 
 /// Shuts a server down, from anywhere. Clones are the same control.
@@ -79,7 +85,24 @@ impl Server {
         let local_addr =
             listener.local_addr().map_err(|error| Error::io("the listener has no address", error))?;
         let control = ServerControl { stage: Arc::new(watch::Sender::new(Stage::Serving)) };
-        Ok(Self { listener, local_addr, options, control, hooks: Vec::new() })
+        Ok(Self {
+            listener,
+            local_addr,
+            options,
+            control,
+            hooks: Vec::new(),
+            #[cfg(feature = "tls")]
+            tls: None,
+        })
+    }
+
+    /// Speaks TLS, and nothing else on this address. A handshake has [`ServerOptions::tls_handshake`], and a place like
+    /// every connection.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn with_tls(mut self, tls: ServerTls) -> Self {
+        self.tls = Some(tls);
+        self
     }
 
     /// The address that it is bound to, with the port that it got.
@@ -126,11 +149,18 @@ impl Server {
         let mut connections = JoinSet::new();
         let cut = Arc::new(AtomicUsize::new(0));
         let acceptor = Acceptor::new(self.listener, options);
+        #[cfg(feature = "tls")]
+        let mut watching = self.tls.as_ref().map(|tls| Box::pin(tls.watch()));
         loop {
             let accepted = {
                 let mut next = pin!(acceptor.next());
                 let mut draining = pin!(self.control.draining());
                 poll_fn(|cx| {
+                    #[cfg(feature = "tls")]
+                    if let Some(watching) = &mut watching {
+                        // It never ends.
+                        let _ = watching.as_mut().poll(cx);
+                    }
                     while let Poll::Ready(Some(ended)) = connections.poll_join_next(cx) {
                         report(ended);
                     }
@@ -144,15 +174,29 @@ impl Server {
             let Some(accepted) = accepted else { break };
             let accepted = accepted?;
             let (router, stage, cut) = (router.clone(), stage.subscribe(), cut.clone());
+            #[cfg(feature = "tls")]
+            let tls = self.tls.clone();
             connections.spawn(async move {
                 let _place = accepted.place;
-                let peer = Some(PeerAddr(accepted.peer));
-                if drive(accepted.socket, peer, router, &options, stage).await == Some(ConnectionEnd::Cut) {
+                let (socket, address) = (accepted.socket, Some(PeerAddr(accepted.peer)));
+                #[cfg(feature = "tls")]
+                if let Some(tls) = tls {
+                    // Apart, so that a connection without TLS is no larger for it.
+                    let driving = Box::pin(drive_tls(tls, socket, address, router, options, stage));
+                    if driving.await == Some(ConnectionEnd::Cut) {
+                        cut.fetch_add(1, Ordering::Relaxed);
+                    }
+                    return;
+                }
+                let driving = drive(socket, Peer::plain(address), router, &options, stage);
+                if driving.await == Some(ConnectionEnd::Cut) {
                     cut.fetch_add(1, Ordering::Relaxed);
                 }
             });
         }
         drop(acceptor);
+        #[cfg(feature = "tls")]
+        drop(watching);
         let hooks = self.hooks.into_iter().map(|hook| hook()).collect();
         let blocked = self.control.drain(hooks, &mut connections, options.drain).await;
         let cut = cut.load(Ordering::Relaxed) + blocked;
@@ -234,6 +278,30 @@ impl ServerControl {
         })
         .await;
     }
+}
+
+/// Agrees on TLS, and serves what is in it.
+#[cfg(feature = "tls")]
+async fn drive_tls(
+    tls: ServerTls,
+    socket: tokio::net::TcpStream,
+    address: Option<PeerAddr>,
+    router: Router,
+    options: ServerOptions,
+    stage: watch::Receiver<Stage>,
+) -> Option<ConnectionEnd> {
+    let (stream, peer) = {
+        let mut accepting = pin!(tls.accept(socket, address, options.tls_handshake));
+        // Nobody has asked for anything yet, so nobody is waited for.
+        let mut closing = pin!(reached(stage.clone(), Stage::Closing));
+        let accepted = poll_fn(|cx| match closing.as_mut().poll(cx) {
+            Poll::Ready(_) => Poll::Ready(None),
+            Poll::Pending => accepting.as_mut().poll(cx),
+        });
+        accepted.await?
+    };
+    drop(tls);
+    drive(stream, peer, router, &options, stage).await
 }
 
 async fn all_ended(connections: &mut JoinSet<()>) {

@@ -58,6 +58,32 @@ impl fmt::Display for ConnectionEnd {
 #[derive(Clone)]
 pub struct ConnectionHandle(Arc<Mutex<Clock>>);
 
+/// What is spoken on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Http1,
+    #[cfg(feature = "http2")]
+    Http2,
+}
+
+/// A request that is at work.
+pub(crate) struct Flight(Option<ConnectionHandle>);
+
+impl Flight {
+    /// It goes on elsewhere, until the connection ends.
+    pub(crate) fn goes_on(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        if let Some(handle) = self.0.take() {
+            handle.reply_done();
+        }
+    }
+}
+
 /// How long each thing may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clocks {
@@ -87,6 +113,9 @@ impl From<&ServerOptions> for Clocks {
 ///                   └──────────────────byte────────────────────┘
 ///  any ──our side shut──▶ Linger
 /// ```
+///
+/// In HTTP/2 there is no Head: bytes come for many reasons, and what is not yet a request is Idle. Busy is while any
+/// request is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     First,
@@ -101,15 +130,27 @@ struct Clock {
     since: Instant,
     blocked: Option<Instant>,
     end: Option<ConnectionEnd>,
+    protocol: Protocol,
+    /// Requests whose reply is not done.
+    requests: u32,
+    #[cfg(feature = "http2")]
+    replies: u64,
+    /// Replies of HTTP/2 that their reader has no window for, and since when; as many as there are requests, at most.
+    stalled: Vec<(u64, Instant)>,
 }
 
 impl ConnectionHandle {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(protocol: Protocol) -> Self {
         Self(Arc::new(Mutex::new(Clock {
             phase: Phase::First,
             since: Instant::now(),
             blocked: None,
             end: None,
+            protocol,
+            requests: 0,
+            #[cfg(feature = "http2")]
+            replies: 0,
+            stalled: Vec::new(),
         })))
     }
 
@@ -124,17 +165,49 @@ impl ConnectionHandle {
 
     pub(crate) fn bytes_came(&self) {
         let mut clock = self.lock();
-        if matches!(clock.phase, Phase::First | Phase::Idle) {
-            clock.enter(Phase::Head);
+        match (clock.phase, clock.protocol) {
+            (Phase::First | Phase::Idle, Protocol::Http1) => clock.enter(Phase::Head),
+            #[cfg(feature = "http2")]
+            (Phase::First, Protocol::Http2) => clock.enter(Phase::Idle),
+            _ => {}
         }
     }
 
-    pub(crate) fn request_came(&self) {
-        self.lock().enter(Phase::Busy);
+    /// A request came; it is at work until what is returned is dropped.
+    pub(crate) fn request_came(&self) -> Flight {
+        let mut clock = self.lock();
+        clock.requests += 1;
+        clock.enter(Phase::Busy);
+        Flight(Some(self.clone()))
     }
 
-    pub(crate) fn reply_done(&self) {
-        self.lock().enter(Phase::Idle);
+    fn reply_done(&self) {
+        let mut clock = self.lock();
+        clock.requests = clock.requests.saturating_sub(1);
+        if clock.requests == 0 && clock.phase != Phase::Linger {
+            clock.enter(Phase::Idle);
+        }
+    }
+
+    /// A number for a reply.
+    #[cfg(feature = "http2")]
+    pub(crate) fn next_reply(&self) -> u64 {
+        let mut clock = self.lock();
+        clock.replies += 1;
+        clock.replies
+    }
+
+    /// A part of a reply was handed over, and the next is not asked for until there is room for it.
+    #[cfg(feature = "http2")]
+    pub(crate) fn waits_for_window(&self, reply: u64) {
+        let mut clock = self.lock();
+        clock.stalled.push((reply, Instant::now()));
+    }
+
+    /// There is room, or the reply is over.
+    #[cfg(feature = "http2")]
+    pub(crate) fn has_window(&self, reply: u64) {
+        self.lock().stalled.retain(|(stalled, _)| *stalled != reply);
     }
 
     pub(crate) fn lingers(&self) {
@@ -163,8 +236,10 @@ impl ConnectionHandle {
             Phase::Linger => Some((clock.since + clocks.linger, None)),
             Phase::Busy => None,
         };
-        let writing =
-            clock.blocked.map(|blocked| (blocked + clocks.write_stall, Some(ConnectionEnd::WriteStalled)));
+        // In the order in which they began.
+        let stalled = clock.stalled.first().map(|(_, since)| *since);
+        let blocked = clock.blocked.into_iter().chain(stalled).min();
+        let writing = blocked.map(|since| (since + clocks.write_stall, Some(ConnectionEnd::WriteStalled)));
         match (reading, writing) {
             (Some(reading), Some(writing)) => Some(if writing.0 <= reading.0 { writing } else { reading }),
             (reading, writing) => reading.or(writing),

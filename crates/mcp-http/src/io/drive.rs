@@ -1,28 +1,24 @@
 //! One connection, from accept to end.
 
-use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
-use http::header::{CONNECTION, HeaderValue};
-use http::{Request, Response};
-use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use mcp_transport_core::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::guarded::Guarded;
-use super::stream::{Framing, Handover, Streaming};
-use super::{Clocks, ConnectionEnd, ConnectionHandle, ServerOptions};
-use crate::reply::{Reply, ReplyBody};
+#[cfg(feature = "http2")]
+use super::http2::Http2;
+use super::served::Served;
+use super::stream::{Handover, Streaming};
+use super::{Clocks, ConnectionEnd, ConnectionHandle, Protocol, ServerOptions};
+#[cfg(feature = "tls")]
+use crate::peer_certificate::PeerCertificate;
 use crate::route::PeerAddr;
 use crate::router::Router;
 
@@ -39,6 +35,26 @@ pub(crate) enum Stage {
     Cut,
 }
 
+/// What is known of the other end before it asks for anything.
+pub(crate) struct Peer {
+    pub(crate) address: Option<PeerAddr>,
+    pub(crate) protocol: Protocol,
+    #[cfg(feature = "tls")]
+    pub(crate) certificate: Option<PeerCertificate>,
+}
+
+impl Peer {
+    /// Without TLS: HTTP/1.1, and no certificate.
+    pub(crate) fn plain(address: Option<PeerAddr>) -> Self {
+        Self {
+            address,
+            protocol: Protocol::Http1,
+            #[cfg(feature = "tls")]
+            certificate: None,
+        }
+    }
+}
+
 /// hyper's buffers of one connection grow up to this.
 const MAX_BUFFER: usize = 64 * 1024;
 
@@ -46,7 +62,7 @@ const MAX_BUFFER: usize = 64 * 1024;
 /// once.
 pub(crate) async fn drive<S>(
     socket: S,
-    peer: Option<PeerAddr>,
+    peer: Peer,
     router: Router,
     options: &ServerOptions,
     stage: watch::Receiver<Stage>,
@@ -55,7 +71,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let clocks = Clocks::from(options);
-    let handle = ConnectionHandle::new();
+    let handle = ConnectionHandle::new(peer.protocol);
     let mut speaking = Speaking::new(socket, &handle, peer, router, options.max_head, stage.clone());
     let mut timer = pin!(sleep_until(Instant::now() + clocks.first_byte));
     let mut stopping = pin!(reached(stage.clone(), Stage::Closing));
@@ -100,7 +116,7 @@ where
 }
 
 /// Waits for a stage, or one behind it. A server that is gone has no more to say: that is the last.
-async fn reached(mut stage: watch::Receiver<Stage>, wanted: Stage) -> Stage {
+pub(crate) async fn reached(mut stage: watch::Receiver<Stage>, wanted: Stage) -> Stage {
     stage.wait_for(|now| *now >= wanted).await.map_or(Stage::Cut, |now| *now)
 }
 
@@ -108,6 +124,8 @@ async fn reached(mut stage: watch::Receiver<Stage>, wanted: Stage) -> Stage {
 ///
 /// hyper is in a box, so that a stream does not carry the room that it took.
 enum Speaking<S> {
+    #[cfg(feature = "http2")]
+    Http2(Box<Http2<S>>),
     Hyper(Box<http1::Connection<TokioIo<Guarded<S>>, Served>>, Handover),
     Stream(Streaming<S>),
     /// Nobody any more.
@@ -118,14 +136,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Speaking<S> {
     fn new(
         socket: S,
         handle: &ConnectionHandle,
-        peer: Option<PeerAddr>,
+        peer: Peer,
         router: Router,
         max_head: usize,
         stage: watch::Receiver<Stage>,
     ) -> Self {
-        let io = TokioIo::new(Guarded::new(socket, handle.clone()));
+        let guarded = Guarded::new(socket, handle.clone());
         let handover = Handover::default();
+        #[cfg(feature = "http2")]
+        let protocol = peer.protocol;
         let service = Served { router, handle: handle.clone(), handover: handover.clone(), peer, stage };
+        #[cfg(feature = "http2")]
+        if protocol == Protocol::Http2 {
+            return Self::Http2(Box::new(Http2::new(guarded, service, max_head)));
+        }
+        let io = TokioIo::new(guarded);
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             // hyper has one clock for the head and for the time between requests; ours are two.
@@ -139,8 +164,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Speaking<S> {
 
     /// No request after the one that it is at. A stream is the last one in any case.
     fn finish(&mut self) {
-        if let Self::Hyper(connection, _) = self {
-            Pin::new(&mut **connection).graceful_shutdown();
+        match self {
+            #[cfg(feature = "http2")]
+            Self::Http2(connection) => connection.finish(),
+            Self::Hyper(connection, _) => Pin::new(&mut **connection).graceful_shutdown(),
+            Self::Stream(_) | Self::Over => {}
         }
     }
 
@@ -160,106 +188,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Speaking<S> {
             }
         }
         match self {
+            #[cfg(feature = "http2")]
+            Self::Http2(connection) => connection.poll(cx),
             Self::Stream(stream) => stream.poll(cx),
             _ => Poll::Ready(Ok(())),
         }
-    }
-}
-
-/// The router, as one connection sees it.
-struct Served {
-    router: Router,
-    handle: ConnectionHandle,
-    handover: Handover,
-    peer: Option<PeerAddr>,
-    stage: watch::Receiver<Stage>,
-}
-
-impl Service<Request<Incoming>> for Served {
-    type Response = Response<Tracked>;
-    type Error = Infallible;
-    type Future = Answering;
-
-    fn call(&self, mut request: Request<Incoming>) -> Answering {
-        self.handle.request_came();
-        if let Some(peer) = self.peer {
-            request.extensions_mut().insert(peer);
-        }
-        request.extensions_mut().insert(self.handle.clone());
-        let framing = Framing::of(&request);
-        let answer = self.router.call(request);
-        let (handle, handover) = (self.handle.clone(), self.handover.clone());
-        Answering { answer, framing, handle, handover, stage: self.stage.clone() }
-    }
-}
-
-struct Answering {
-    answer: BoxFuture<'static, Result<Reply, Infallible>>,
-    framing: Option<Framing>,
-    handle: ConnectionHandle,
-    handover: Handover,
-    stage: watch::Receiver<Stage>,
-}
-
-impl Future for Answering {
-    type Output = Result<Response<Tracked>, Infallible>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.answer.as_mut().poll(cx).map_ok(|mut reply| {
-            let framing = self.framing.filter(|_| Framing::is_of(&reply));
-            if framing.is_some() || *self.stage.borrow() > Stage::Serving {
-                reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-            let handover = framing.map(|framing| (self.handover.clone(), framing));
-            reply.map(|body| Tracked { body: Some(body), handle: self.handle.clone(), handover })
-        })
-    }
-}
-
-/// A body that tells the clock when it is done, or leaves hyper when it has nothing to say for now.
-struct Tracked {
-    /// `None` while it is left to the handover.
-    body: Option<ReplyBody>,
-    handle: ConnectionHandle,
-    handover: Option<(Handover, Framing)>,
-}
-
-impl Drop for Tracked {
-    fn drop(&mut self) {
-        if self.body.is_some() {
-            self.handle.reply_done();
-        }
-    }
-}
-
-impl Body for Tracked {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        let this = &mut *self;
-        let Some((handover, framing)) = &this.handover else {
-            return this.body.as_mut().map_or(Poll::Pending, |body| Pin::new(body).poll_frame(cx));
-        };
-        // It is asked again when hyper could not write all that it has, and so was not parted with.
-        let Some(mut body) = this.body.take().or_else(|| handover.take()) else { return Poll::Pending };
-        let frame = Pin::new(&mut body).poll_frame(cx);
-        if frame.is_pending() {
-            handover.leave(body, *framing);
-        } else {
-            this.body = Some(body);
-        }
-        frame
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_some_and(Body::is_end_stream)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.as_ref().map_or_else(SizeHint::default, Body::size_hint)
     }
 }

@@ -76,7 +76,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
+        // TLS takes what it is given into a buffer of its own, and it is here that it waits for the socket.
+        let result = Pin::new(&mut self.inner).poll_flush(cx);
+        match &result {
+            Poll::Pending => self.handle.write_blocked(),
+            Poll::Ready(_) => self.handle.write_moved(),
+        }
+        result
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

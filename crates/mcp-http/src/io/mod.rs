@@ -5,8 +5,11 @@ mod clock;
 mod descriptors;
 mod drive;
 mod guarded;
+#[cfg(feature = "http2")]
+mod http2;
 mod options;
 mod per_address;
+mod served;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -15,6 +18,8 @@ pub use clock::{ConnectionEnd, ConnectionHandle};
 pub use options::ServerOptions;
 
 pub(crate) use accept::Acceptor;
-pub(crate) use clock::Clocks;
+pub(crate) use clock::{Clocks, Protocol};
 pub(crate) use descriptors::default_max_connections;
-pub(crate) use drive::{Stage, drive};
+#[cfg(feature = "tls")]
+pub(crate) use drive::reached;
+pub(crate) use drive::{Peer, Stage, drive};

@@ -6,6 +6,8 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerOptions {
+    /// How long the handshake of TLS may take. Default 10 s.
+    pub tls_handshake: Duration,
     /// How long a new connection may stay without a byte. Default 15 s.
     pub first_byte: Duration,
     /// How long the head of a request may take from its first byte. Default 15 s.
@@ -34,6 +36,7 @@ pub struct ServerOptions {
 impl Default for ServerOptions {
     fn default() -> Self {
         Self {
+            tls_handshake: Duration::from_secs(10),
             first_byte: Duration::from_secs(15),
             head: Duration::from_secs(15),
             max_head: 32 * 1024,
@@ -50,6 +53,8 @@ impl Default for ServerOptions {
 
 mcp_transport_core::setters! {
     for ServerOptions;
+    /// Sets [`ServerOptions::tls_handshake`].
+    with_tls_handshake: tls_handshake: Duration;
     /// Sets [`ServerOptions::first_byte`].
     with_first_byte: first_byte: Duration;
     /// Sets [`ServerOptions::head`].

@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
-use super::{ConnectionEnd, ConnectionHandle, ServerOptions, Stage, drive};
+use super::{ConnectionEnd, ConnectionHandle, Peer, ServerOptions, Stage, drive};
 use crate::{Arrived, Reply, Route, Router, RouterOptions, Takes, event_stream_reply, text_reply};
 
 const GET: &[u8] = b"GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -122,7 +122,9 @@ impl Side {
         let (client, server) = duplex(buffer);
         let stage = watch::Sender::new(Stage::Serving);
         let seen = stage.subscribe();
-        tokio::spawn(async move { drive(server, None, router, &ServerOptions::default(), seen).await });
+        tokio::spawn(async move {
+            drive(server, Peer::plain(None), router, &ServerOptions::default(), seen).await
+        });
         Self { client, stage, ends, start: Instant::now() }
     }
 
@@ -371,7 +373,7 @@ fn a_connection_is_small() {
     let stage = watch::Sender::new(Stage::Serving);
     let (_client, server) = duplex(1);
     let options = ServerOptions::default();
-    let future = drive(server, None, router, &options, stage.subscribe());
+    let future = drive(server, Peer::plain(None), router, &options, stage.subscribe());
     // hyper's connection and its buffers come on top, for as long as it is there.
     assert!(size_of_val(&future) <= 1024, "{} bytes", size_of_val(&future));
 }
