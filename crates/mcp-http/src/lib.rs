@@ -96,6 +96,7 @@
 //! Target `mcp.http`: refusals, malformed bodies, ends and failures of connections at debug, failures to accept
 //! at error. Headers and bodies are never shown.
 
+mod auth;
 mod body;
 mod client;
 mod client_body;
@@ -105,6 +106,8 @@ mod cors;
 mod detached;
 mod frames;
 mod io;
+#[cfg(feature = "tls")]
+mod peer_certificate;
 mod pipeline;
 pub mod proto;
 mod rate;
@@ -120,6 +123,13 @@ mod stream;
 mod tls;
 mod tunnel;
 
+#[cfg(feature = "bearer")]
+pub use auth::BearerTokens;
+#[cfg(feature = "tls")]
+pub use auth::CertificateSubject;
+pub use auth::{
+    AnyOf, Authenticate, BadCredentials, Challenge, Credentials, MAX_TOKEN, Resource, bearer_token,
+};
 pub use body::BodyPace;
 pub use client::{FinalUri, HttpClient};
 pub use client_body::ClientBody;
@@ -128,7 +138,8 @@ pub use cors::Cors;
 pub use detached::detached;
 pub use frames::FrameBuffer;
 pub use io::{ConnectionEnd, ConnectionHandle, ServerOptions};
-pub use pipeline::Authenticate;
+#[cfg(feature = "tls")]
+pub use peer_certificate::PeerCertificate;
 pub use rate::{RateLimit, Spent};
 pub use refused::HttpRefused;
 pub use reply::{Refusal, Reply, ReplyBody, event_stream_reply, json_reply, reply, text_reply};
