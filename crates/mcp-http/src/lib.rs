@@ -97,6 +97,7 @@
 //! Target `mcp.http`: refusals, malformed bodies, ends and failures of connections at debug, failures to accept
 //! at error. Headers and bodies are never shown.
 
+mod auth;
 mod body;
 mod client;
 mod client_body;
@@ -127,6 +128,13 @@ mod stream;
 mod tls;
 mod tunnel;
 
+#[cfg(feature = "bearer")]
+pub use auth::BearerTokens;
+#[cfg(feature = "tls")]
+pub use auth::CertificateSubject;
+pub use auth::{
+    AnyOf, Authenticate, BadCredentials, Challenge, Credentials, MAX_TOKEN, Resource, bearer_token,
+};
 pub use body::BodyPace;
 pub use client::{FinalUri, HttpClient};
 pub use client_body::ClientBody;
@@ -138,7 +146,6 @@ pub use io::{ConnectionEnd, ConnectionHandle, ServerOptions};
 pub use keep_alive::KeepAlive;
 #[cfg(feature = "tls")]
 pub use peer_certificate::PeerCertificate;
-pub use pipeline::Authenticate;
 pub use rate::{RateLimit, Spent};
 pub use refused::HttpRefused;
 pub use reply::{Refusal, Reply, ReplyBody, event_stream_reply, json_reply, reply, text_reply};

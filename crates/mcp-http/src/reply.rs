@@ -6,7 +6,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::{HeaderMap, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 
@@ -171,6 +173,11 @@ impl Refusal {
 
     pub(crate) fn allowing(self, methods: HeaderValue) -> Self {
         self.with_header(ALLOW, methods)
+    }
+
+    /// What it asks a client to prove.
+    pub(crate) fn challenges(&self) -> impl Iterator<Item = &HeaderValue> {
+        self.headers.get_all(WWW_AUTHENTICATE).iter()
     }
 
     /// The status.
