@@ -18,3 +18,5 @@ pub(crate) use accept::Acceptor;
 pub(crate) use clock::Clocks;
 pub(crate) use descriptors::default_max_connections;
 pub(crate) use drive::{Stage, drive};
+#[cfg(feature = "rate-limit")]
+pub(crate) use per_address::counted;

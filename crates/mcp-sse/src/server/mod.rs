@@ -131,6 +131,7 @@ impl Handler for Opens {
 
 impl Shared {
     fn open(&self, arrived: Arrived) -> Result<Reply, Refusal> {
+        arrived.count_opening()?;
         let options = &self.options;
         let id = new_session_id().map_err(|_| unavailable("no randomness"))?;
         let limits: Limits = options.limits;
@@ -200,6 +201,7 @@ impl Shared {
         let id = SessionId::parse(&text).ok_or_else(|| bad("that is no session id"))?;
         let unknown = || Refusal::new(StatusCode::NOT_FOUND, "no such session");
         let session = self.sessions.find(&id, arrived.principal.as_ref()).ok_or_else(unknown)?;
+        arrived.count_in_session(id.as_str())?;
         drop(text);
         let Some(message) = arrived.payload.into_message() else { return Err(bad("that is no message")) };
         // A body in one piece is a slice of a read buffer of up to 64 KiB, and what waits would keep that alive.
