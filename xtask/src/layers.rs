@@ -42,6 +42,7 @@ const ALLOWED: &[&str] = &[
     "futures-core",
     "futures-sink",
     "getrandom",
+    "governor",
     "http",
     "http-body",
     "http-body-util",

@@ -80,6 +80,7 @@
 //!
 //! | feature | adds |
 //! |---|---|
+//! | `rate-limit` | [`RateLimits`], buckets for addresses, principals and sessions, by governor; 13 crates |
 //! | `tls` | `https` for the client, by rustls with ring and the authorities that the system trusts; 12 crates |
 //!
 //! # Limits
@@ -146,6 +147,8 @@ pub use io::{ConnectionEnd, ConnectionHandle, ServerOptions};
 pub use keep_alive::KeepAlive;
 #[cfg(feature = "tls")]
 pub use peer_certificate::PeerCertificate;
+#[cfg(feature = "rate-limit")]
+pub use rate::{Rate, RateLimits, Rates};
 pub use rate::{RateLimit, Spent};
 pub use refused::HttpRefused;
 pub use reply::{Refusal, Reply, ReplyBody, event_stream_reply, json_reply, reply, text_reply};

@@ -23,3 +23,5 @@ pub(crate) use descriptors::default_max_connections;
 #[cfg(feature = "tls")]
 pub(crate) use drive::reached;
 pub(crate) use drive::{Peer, Stage, drive};
+#[cfg(feature = "rate-limit")]
+pub(crate) use per_address::counted;

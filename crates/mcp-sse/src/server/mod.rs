@@ -131,6 +131,7 @@ impl Handler for Opens {
 
 impl Shared {
     fn open(&self, arrived: Arrived) -> Result<Reply, Refusal> {
+        arrived.count_opening()?;
         let options = &self.options;
         let no_randomness = || Refusal::unavailable("no randomness");
         let id = SessionId::random().map_err(|_| no_randomness())?;
@@ -204,6 +205,7 @@ impl Shared {
         let id = SessionId::parse(&text).ok_or_else(|| bad("that is no session id"))?;
         let unknown = || Refusal::new(StatusCode::NOT_FOUND, "no such session");
         let session = self.sessions.find(&id, arrived.principal.as_ref()).ok_or_else(unknown)?;
+        arrived.count_in_session(id.as_str())?;
         drop(text);
         let Some(message) = arrived.payload.into_message() else { return Err(bad("that is no message")) };
         let message = detached_message(message);

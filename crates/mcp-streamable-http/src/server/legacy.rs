@@ -121,6 +121,7 @@ impl Shared {
             (None, _) => Err(Refusal::new(StatusCode::BAD_REQUEST, "Mcp-Session-Id is missing\n")),
             (Some(id), payload) => {
                 let session = self.sessions.find(&id, arrived.principal.as_ref()).ok_or_else(unknown)?;
+                arrived.count_in_session(id.as_str())?;
                 let posting = session.posting();
                 let reply = match payload {
                     Payload::Message(message) if is_initialize(&message) => {
@@ -147,6 +148,7 @@ impl Shared {
     /// Opens a session. It lasts if the answer is no error.
     async fn initialize(&self, arrived: Arrived, message: Message) -> Result<Reply, Refusal> {
         let Message::Request(request) = detached_message(message) else { return Err(unknown()) };
+        arrived.count_opening()?;
         let session = self.open_session(&arrived)?;
         let posting = session.posting();
         let (events, frame) = self.exchange(&session, arrived, request, None);
@@ -339,7 +341,9 @@ impl Shared {
         revision(headers)?;
         let missing = || Refusal::new(StatusCode::BAD_REQUEST, "Mcp-Session-Id is missing\n");
         let id = session_id(headers)?.ok_or_else(missing)?;
-        self.sessions.find(&id, arrived.principal.as_ref()).ok_or_else(unknown)
+        let session = self.sessions.find(&id, arrived.principal.as_ref()).ok_or_else(unknown)?;
+        arrived.count_in_session(id.as_str())?;
+        Ok(session)
     }
 }
 

@@ -30,6 +30,13 @@ impl Served {
         served
     }
 
+    /// The same behind a router with these settings.
+    pub(crate) async fn all_behind(options: StreamableOptions, router: RouterOptions) -> Self {
+        let (served, listener) = Self::behind(router, options).await;
+        tokio::spawn(all(listener));
+        served
+    }
+
     /// A server, and its connections.
     pub(crate) async fn bare(options: StreamableOptions) -> (Self, StreamableListener) {
         Self::behind(RouterOptions::default(), options).await
