@@ -49,6 +49,7 @@ const ALLOWED: &[&str] = &[
     "hyper",
     "hyper-util",
     "memchr",
+    "ring",
     "rustix",
     "rustls-native-certs",
     "serde",

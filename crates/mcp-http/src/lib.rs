@@ -79,6 +79,7 @@
 //!
 //! | feature | adds |
 //! |---|---|
+//! | `jwt` | tokens of OAuth for the server ([`jwt`]), and what `tls` adds; 1 crate more |
 //! | `tls` | `https` for the client, by rustls with ring and the authorities that the system trusts; 12 crates |
 //!
 //! # Limits
@@ -96,6 +97,7 @@
 //! Target `mcp.http`: refusals, malformed bodies, ends and failures of connections at debug, failures to accept
 //! at error. Headers and bodies are never shown.
 
+mod auth;
 mod body;
 mod client;
 mod client_body;
@@ -112,6 +114,7 @@ mod redirect;
 mod refused;
 mod reply;
 mod request_body;
+mod resolver;
 mod route;
 mod router;
 mod server;
@@ -120,6 +123,9 @@ mod stream;
 mod tls;
 mod tunnel;
 
+#[cfg(feature = "jwt")]
+pub use auth::jwt;
+pub use auth::{Authenticate, BadCredentials, Challenge, MAX_TOKEN, Resource, bearer_token};
 pub use body::BodyPace;
 pub use client::{FinalUri, HttpClient};
 pub use client_body::ClientBody;
@@ -128,11 +134,11 @@ pub use cors::Cors;
 pub use detached::detached;
 pub use frames::FrameBuffer;
 pub use io::{ConnectionEnd, ConnectionHandle, ServerOptions};
-pub use pipeline::Authenticate;
 pub use rate::{RateLimit, Spent};
 pub use refused::HttpRefused;
 pub use reply::{Refusal, Reply, ReplyBody, event_stream_reply, json_reply, reply, text_reply};
 pub use request_body::OnTaken;
+pub use resolver::AddressFilter;
 pub use route::{Arrived, DEFAULT_MAX_BODY, Handler, Payload, PeerAddr, Route, Takes};
 pub use router::{Router, RouterOptions};
 pub use server::{Drained, Server, ServerControl};

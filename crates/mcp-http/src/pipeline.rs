@@ -7,7 +7,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body::Body;
 use mcp_jsonrpc::{Batch, ErrorCode, ErrorObject, Malformed, Message, Response};
-use mcp_transport_core::{BoxFuture, Principal};
+use mcp_transport_core::Principal;
 
 use crate::body::read_body;
 use crate::io::ConnectionHandle;
@@ -16,18 +16,6 @@ use crate::rate::{Spent, spend};
 use crate::reply::{Refusal, Reply, json_reply};
 use crate::route::{Arrived, Payload, PeerAddr, Route, Takes};
 use crate::router::{Router, RouterOptions};
-
-/// Finds out who a client is.
-pub trait Authenticate: Send + Sync {
-    /// Looks at a request before its route is known and its body is read.
-    ///
-    /// `Ok(None)` lets an unknown client pass, which is a decision.
-    ///
-    /// # Errors
-    ///
-    /// A refusal, with status 401 and a challenge, or 403.
-    fn authenticate<'a>(&'a self, parts: &'a Parts) -> BoxFuture<'a, Result<Option<Principal>, Refusal>>;
-}
 
 /// The list. The first check that fails answers, and nothing that comes after it is looked at.
 pub(crate) async fn answer<B>(router: &Router, request: Request<B>) -> Reply
