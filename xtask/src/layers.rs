@@ -50,6 +50,7 @@ const ALLOWED: &[&str] = &[
     "hyper",
     "hyper-util",
     "memchr",
+    "ring",
     "rustix",
     "rustls-native-certs",
     "rustls-webpki",

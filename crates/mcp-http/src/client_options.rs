@@ -10,6 +10,7 @@ use mcp_transport_core::Error;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
 use crate::proto::Proxies;
+use crate::resolver::AddressFilter;
 
 /// Bounds of a client, with their units and reasons. A time may be [`Duration::MAX`], which is none.
 #[derive(Clone)]
@@ -38,6 +39,7 @@ pub struct HttpClientOptions {
     /// Whether cookies are kept and sent back to the origin that set them. Default true: behind a load balancer, a
     /// session may need them. Not having them is right for a client that several users share.
     pub cookies: bool,
+    pub(crate) address_filter: Option<AddressFilter>,
     #[cfg(feature = "tls")]
     pub(crate) extra_roots: Vec<CertificateDer<'static>>,
 }
@@ -54,6 +56,7 @@ impl Default for HttpClientOptions {
             headers: HeaderMap::new(),
             proxies: None,
             cookies: true,
+            address_filter: None,
             #[cfg(feature = "tls")]
             extra_roots: Vec::new(),
         }
@@ -88,6 +91,30 @@ impl HttpClientOptions {
         self
     }
 
+    /// Connects only to addresses that this lets through, for a client that is told by somebody else where to connect
+    /// to, as by a URL in a document. It must not block. Default all.
+    ///
+    /// It is asked about every address that a name has, and about a host that is an address; what it refuses is not
+    /// connected to, and a name has no second lookup in which it could be something else. A server with no other address
+    /// is an error of kind refused.
+    /// [`is_globally_reachable`](crate::proto::address::is_globally_reachable) is for the public internet:
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use mcp_http::{HttpClientOptions, proto::address::is_globally_reachable};
+    /// let options = HttpClientOptions::default().with_address_filter(Arc::new(is_globally_reachable));
+    /// # drop(options);
+    /// ```
+    ///
+    /// Behind a proxy there are only the addresses that the proxy finds, and nobody here to look at them. So a request
+    /// that would go through one is an error of kind misuse: such a client has [`Proxies::none`], or a proxy that filters
+    /// by itself and no filter.
+    #[must_use]
+    pub fn with_address_filter(mut self, filter: AddressFilter) -> Self {
+        self.address_filter = Some(filter);
+        self
+    }
+
     /// Trusts the authorities of these certificates too, beside those of the system: PEM with one or many, or DER
     /// with one. Each must be able to issue certificates; one that a server shows about itself does not do.
     ///
@@ -116,7 +143,8 @@ impl fmt::Debug for HttpClientOptions {
             .field("pool_idle", &self.pool_idle)
             .field("headers", &self.headers.len())
             .field("proxies", &self.proxies)
-            .field("cookies", &self.cookies);
+            .field("cookies", &self.cookies)
+            .field("address_filter", &self.address_filter.is_some());
         #[cfg(feature = "tls")]
         debug.field("extra_roots", &self.extra_roots.len());
         debug.finish()

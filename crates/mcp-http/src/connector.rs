@@ -18,6 +18,7 @@ use tower_service::Service;
 
 use crate::client_options::HttpClientOptions;
 use crate::proto::{Origin, Proxies, Proxy};
+use crate::resolver::Resolver;
 use crate::stream::Stream;
 #[cfg(feature = "tls")]
 use crate::tls::Tls;
@@ -26,7 +27,8 @@ use crate::tunnel;
 /// What hyper's client asks for connections.
 #[derive(Clone)]
 pub(crate) struct Connector {
-    tcp: HttpConnector,
+    tcp: HttpConnector<Resolver>,
+    resolver: Resolver,
     within: Duration,
     proxies: Arc<Proxies>,
     #[cfg(feature = "tls")]
@@ -35,7 +37,8 @@ pub(crate) struct Connector {
 
 impl Connector {
     pub(crate) fn new(options: &HttpClientOptions) -> Self {
-        let mut tcp = HttpConnector::new();
+        let resolver = Resolver::new(options.address_filter.clone());
+        let mut tcp = HttpConnector::new_with_resolver(resolver.clone());
         // Shared between the addresses of a host, so that the second has its turn when the first is silent.
         tcp.set_connect_timeout(Some(options.connect));
         tcp.set_nodelay(true);
@@ -44,6 +47,7 @@ impl Connector {
         let proxies = options.proxies.clone().unwrap_or_else(Proxies::from_env);
         Self {
             tcp,
+            resolver,
             within: options.connect,
             proxies: Arc::new(proxies),
             #[cfg(feature = "tls")]
@@ -60,8 +64,15 @@ impl Connector {
         if origin.is_secure() && cfg!(not(feature = "tls")) {
             return Err(Error::new(ErrorKind::Refused, "https is not available in this build"));
         }
-        let through_tls = self.proxy(&origin)?.is_some_and(|proxy| proxy.origin().is_secure());
-        if through_tls && cfg!(not(feature = "tls")) {
+        let Some(proxy) = self.proxy(&origin)? else {
+            self.resolver.check(origin.host())?;
+            return Ok(origin);
+        };
+        if self.resolver.has_filter() {
+            let what = "behind a proxy, the addresses of servers cannot be filtered";
+            return Err(Error::new(ErrorKind::Misuse, what));
+        }
+        if proxy.origin().is_secure() && cfg!(not(feature = "tls")) {
             return Err(Error::new(ErrorKind::Refused, "an https proxy is not available in this build"));
         }
         Ok(origin)
@@ -95,7 +106,9 @@ impl Connector {
 
     async fn dial(&mut self, uri: Uri, failed: &'static str) -> Result<Stream, Error> {
         let socket = self.tcp.call(uri).await.map_err(|error| {
-            if is_late(&error) {
+            if let Some(own) = own(&error) {
+                own
+            } else if is_late(&error) {
                 late().with_source(error)
             } else {
                 Error::io(failed, io::Error::other(error))
@@ -133,6 +146,12 @@ impl Service<Uri> for Connector {
 
 fn late() -> Error {
     Error::new(ErrorKind::Timeout, "connecting takes too long")
+}
+
+/// What the resolver said, where it was the resolver.
+fn own(error: &(dyn StdError + 'static)) -> Option<Error> {
+    std::iter::successors(Some(error), |error| (*error).source())
+        .find_map(|error| error.downcast_ref::<Error>().cloned())
 }
 
 fn is_late(error: &(dyn StdError + 'static)) -> bool {

@@ -81,6 +81,7 @@
 //! | feature | adds |
 //! |---|---|
 //! | `rate-limit` | [`RateLimits`], buckets for addresses, principals and sessions, by governor; 13 crates |
+//! | `jwt` | tokens of OAuth for the server ([`jwt`]), and what `tls` adds; 1 crate more |
 //! | `tls` | `https` for the client, by rustls with ring and the authorities that the system trusts; 12 crates |
 //!
 //! # Limits
@@ -118,6 +119,7 @@ mod redirect;
 mod refused;
 mod reply;
 mod request_body;
+mod resolver;
 mod route;
 mod router;
 mod server;
@@ -133,6 +135,8 @@ mod tunnel;
 pub use auth::BearerTokens;
 #[cfg(feature = "tls")]
 pub use auth::CertificateSubject;
+#[cfg(feature = "jwt")]
+pub use auth::jwt;
 pub use auth::{
     AnyOf, Authenticate, BadCredentials, Challenge, Credentials, MAX_TOKEN, Resource, bearer_token,
 };
@@ -153,6 +157,7 @@ pub use rate::{RateLimit, Spent};
 pub use refused::HttpRefused;
 pub use reply::{Refusal, Reply, ReplyBody, event_stream_reply, json_reply, reply, text_reply};
 pub use request_body::OnTaken;
+pub use resolver::AddressFilter;
 pub use route::{Arrived, DEFAULT_MAX_BODY, Handler, Payload, PeerAddr, Route, Takes};
 pub use router::{Router, RouterOptions};
 pub use server::{Drained, Server, ServerControl};

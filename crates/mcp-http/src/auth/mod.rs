@@ -9,6 +9,7 @@
 //! | `any_of` | several ways to say who one is |
 //! | `bearer` | tokens that were agreed on beforehand |
 //! | `token_list` | how they are written down |
+//! | `jwt` | tokens that an issuer has signed |
 //! | `certificate` | the client's certificate of mutual TLS |
 //! | `distinguished_name` | the names in it, as text |
 
@@ -21,6 +22,8 @@ mod challenge;
 mod credentials;
 #[cfg(feature = "tls")]
 mod distinguished_name;
+#[cfg(feature = "jwt")]
+pub mod jwt;
 mod resource;
 mod scope;
 #[cfg(feature = "bearer")]

@@ -1,0 +1,800 @@
+//! Keys of an issuer: what a set may be, and how it comes from a URL, in good times and bad.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests panic")]
+
+mod issuer;
+mod said;
+
+use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+use std::time::Duration;
+
+use http::{HeaderMap, Method, StatusCode, Uri};
+use issuer::{By, N, Traced, bearer, claims, good, judge, keys, options, rsa_key, token, with};
+use mcp_http::jwt::{Jwks, JwksOptions, JwtAuthenticator};
+use mcp_http::proto::Proxies;
+use mcp_http::{
+    Arrived, Authenticate, HttpClientOptions, Reply, Route, Router, RouterOptions, Server, ServerOptions,
+    json_reply,
+};
+use mcp_transport_core::{BoxFuture, Error, ErrorKind};
+use said::Said;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+const MAX_SET: usize = 256 * 1024;
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// Twenty times what anything takes that is not slow on purpose.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// A server with a set of keys, which says what it is told to.
+struct Issuer {
+    uri: Uri,
+    asked: Arc<AtomicUsize>,
+    says: Arc<Mutex<Says>>,
+    open: watch::Sender<bool>,
+    serving: JoinHandle<()>,
+}
+
+#[derive(Clone)]
+struct Says {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: String,
+}
+
+impl Drop for Issuer {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+impl Issuer {
+    async fn new(body: impl ToString) -> Self {
+        let says = Says { status: StatusCode::OK, headers: HeaderMap::new(), body: body.to_string() };
+        let says = Arc::new(Mutex::new(says));
+        let asked = Arc::new(AtomicUsize::new(0));
+        let (open, gate) = watch::channel(true);
+        let handler = {
+            let (says, asked) = (says.clone(), asked.clone());
+            move |_: Arrived| -> BoxFuture<'static, Reply> {
+                asked.fetch_add(1, Ordering::SeqCst);
+                let (says, mut gate) = (says.clone(), gate.clone());
+                Box::pin(async move {
+                    gate.wait_for(|open| *open).await.unwrap();
+                    let says = says.lock().unwrap().clone();
+                    let mut reply = json_reply(says.status, says.body);
+                    reply.headers_mut().remove("cache-control");
+                    reply.headers_mut().extend(says.headers);
+                    reply
+                })
+            }
+        };
+        let route = Route::new(Method::GET, "/keys", Arc::new(handler));
+        let router = Router::new(RouterOptions::default(), [route]);
+        let server = Server::bind(([127, 0, 0, 1], 0).into(), ServerOptions::default()).await.unwrap();
+        let uri = format!("http://{}/keys?canary4711", server.local_addr()).parse().unwrap();
+        let serving = tokio::spawn(async move { drop(server.serve(router).await) });
+        Self { uri, asked, says, open, serving }
+    }
+
+    fn jwks(&self) -> Jwks {
+        Jwks::from_url(self.uri.clone(), here()).unwrap()
+    }
+
+    fn authenticator(&self) -> Arc<JwtAuthenticator> {
+        Arc::new(JwtAuthenticator::new(options(), self.jwks()).unwrap())
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    /// Waits until it was asked so many times.
+    async fn is_asked(&self, times: usize) {
+        until(|| self.asked() >= times).await;
+    }
+
+    fn says(&self, status: u16, header: Option<(&'static str, &str)>, body: impl ToString) {
+        let mut headers = HeaderMap::new();
+        if let Some((name, value)) = header {
+            headers.insert(name, value.parse().unwrap());
+        }
+        let status = StatusCode::from_u16(status).unwrap();
+        *self.says.lock().unwrap() = Says { status, headers, body: body.to_string() };
+    }
+}
+
+/// Over http, on this machine.
+fn here() -> JwksOptions {
+    JwksOptions::default().allow_private_networks().dangerous_allow_http_on_loopback()
+}
+
+/// Lets time pass, while nothing is on its way.
+async fn pass(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+}
+
+async fn until(mut done: impl FnMut() -> bool) {
+    let waiting = async {
+        while !done() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, waiting).await.unwrap();
+}
+
+async fn status(authenticator: &JwtAuthenticator, token: &str) -> u16 {
+    match authenticator.authenticate(&bearer(token)).await {
+        Ok(principal) => {
+            assert!(principal.is_some());
+            200
+        }
+        Err(refusal) => refusal.status().as_u16(),
+    }
+}
+
+/// A token of a key that nobody has.
+fn stranger(number: usize) -> String {
+    token(with(&By::Ed25519.header(), json!({ "kid": format!("k{number}") })), claims(), By::Ed25519)
+}
+
+fn set(keys: impl IntoIterator<Item = Value>) -> Value {
+    json!({ "keys": keys.into_iter().collect::<Vec<_>>() })
+}
+
+#[test]
+fn what_a_set_may_be() {
+    let of = |count: usize| set((0..count).map(|at| rsa_key(&format!("k{at}"), N))).to_string();
+    let padded = |length: usize| {
+        let set = keys().to_string();
+        format!("{set}{}", " ".repeat(length - set.len()))
+    };
+    let weak = rsa_key("weak", &N[..N.len() / 2]);
+    let good = issuer::p256_key("good");
+    let secret = json!({ "kty": "oct", "kid": "s", "k": "c2VjcmV0", "alg": "HS256" });
+    let encrypts = with(&rsa_key("e", N), json!({ "use": "enc" }));
+    let table = [
+        ("good", keys().to_string(), Ok(4)),
+        ("more members", with(&keys(), json!({ "issuer": "x", "a": [1] })).to_string(), Ok(4)),
+        (
+            "one of many kinds",
+            set([weak.clone(), secret.clone(), encrypts.clone(), json!(1), good]).to_string(),
+            Ok(1),
+        ),
+        ("none that can be used", set([weak, secret, encrypts]).to_string(), Err(ErrorKind::Peer)),
+        ("empty", set([]).to_string(), Err(ErrorKind::Peer)),
+        ("no keys", "{}".to_owned(), Err(ErrorKind::Peer)),
+        ("keys that are no array", r#"{"keys":{}}"#.to_owned(), Err(ErrorKind::Peer)),
+        ("keys twice", r#"{"keys":[],"keys":[]}"#.to_owned(), Err(ErrorKind::Peer)),
+        ("a key alone", rsa_key("a", N).to_string(), Err(ErrorKind::Peer)),
+        ("an array", format!("[{}]", rsa_key("a", N)), Err(ErrorKind::Peer)),
+        ("no JSON", "-----BEGIN PUBLIC KEY-----".to_owned(), Err(ErrorKind::Peer)),
+        ("nothing", String::new(), Err(ErrorKind::Peer)),
+        (
+            "deep",
+            format!(r#"{{"keys":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000)),
+            Err(ErrorKind::Peer),
+        ),
+        ("127 keys", of(127), Ok(127)),
+        ("128 keys", of(128), Ok(128)),
+        ("129 keys", of(129), Err(ErrorKind::Limit)),
+        ("a byte less than there may be", padded(MAX_SET - 1), Ok(4)),
+        ("as many bytes as there may be", padded(MAX_SET), Ok(4)),
+        ("a byte more than there may be", padded(MAX_SET + 1), Err(ErrorKind::Limit)),
+    ];
+    let directory = std::env::temp_dir().join(format!("mcp-http-jwks-{}", issuer::base64(&issuer::random())));
+    std::fs::create_dir(&directory).unwrap();
+    let file = directory.join("keys.json");
+    for (name, text, expected) in table {
+        let shown = |jwks: Result<Jwks, Error>| match jwks {
+            Ok(jwks) => Ok(format!("{jwks:?}")),
+            Err(error) => Err(error.kind()),
+        };
+        let expected = expected.map(|count: usize| format!("Jwks({count} keys)"));
+        assert_eq!(shown(Jwks::from_bytes(text.as_bytes())), expected, "{name}");
+        std::fs::write(&file, text).unwrap();
+        assert_eq!(shown(Jwks::from_file(&file)), expected, "{name}, in a file");
+    }
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(Jwks::from_file(&file).unwrap_err().kind(), ErrorKind::Io);
+    assert_eq!(Jwks::from_file(&directory).unwrap_err().kind(), ErrorKind::Io);
+    std::fs::remove_dir(&directory).unwrap();
+}
+
+#[tokio::test]
+async fn keys_that_are_there_are_not_fetched() {
+    Jwks::from_bytes(keys().to_string().as_bytes()).unwrap().prefetch().await.unwrap();
+}
+
+#[test]
+fn where_keys_may_be() {
+    let direct = HttpClientOptions::default().with_proxies(Proxies::none());
+    let fetch = JwksOptions::default().with_client(direct.clone()).allow_private_networks();
+    for (uri, plain, good) in [
+        ("https://login.example/keys", false, true),
+        ("https://10.0.0.1/keys", false, true),
+        ("http://login.example/keys", false, false),
+        ("http://login.example/keys", true, false),
+        ("http://127.0.0.1:1/keys", false, false),
+        ("http://localhost:1/keys", false, false),
+        ("http://127.0.0.1:1/keys", true, true),
+        ("http://localhost:1/keys", true, true),
+        ("http://[::1]:1/keys", true, true),
+        ("http://10.0.0.1/keys", true, false),
+        ("http://127.0.0.1.evil.example/keys", true, false),
+        ("https://user:secret@login.example/keys", true, false),
+        ("ftp://login.example/keys", true, false),
+        ("/keys", true, false),
+        ("login.example", true, false),
+    ] {
+        let options = fetch.clone();
+        let options = if plain { options.dangerous_allow_http_on_loopback() } else { options };
+        let made = Jwks::from_url(uri.parse().unwrap(), options).map(|jwks| format!("{jwks:?}"));
+        match made {
+            Ok(shown) => assert!(good && !shown.contains("/keys"), "{uri}: {shown}"),
+            Err(error) => {
+                assert_eq!((good, error.kind()), (false, ErrorKind::Misuse), "{uri}");
+                assert!(!format!("{error} {error:?}").contains("secret"));
+            }
+        }
+    }
+}
+
+/// A proxy sees addresses that nobody here does, and one that is an address is seen at once.
+#[test]
+fn where_keys_may_be_of_the_public_internet() {
+    let direct = HttpClientOptions::default().with_proxies(Proxies::none());
+    let proxy = HttpClientOptions::default().with_proxies(Proxies::through("http://proxy.example:1"));
+    for (uri, client, expected) in [
+        ("https://login.example/keys", &direct, Ok(())),
+        ("https://1.1.1.1/keys", &direct, Ok(())),
+        ("https://127.0.0.1/keys", &direct, Err(ErrorKind::Refused)),
+        ("https://10.0.0.1/keys", &direct, Err(ErrorKind::Refused)),
+        ("https://169.254.169.254/keys", &direct, Err(ErrorKind::Refused)),
+        ("https://[::1]/keys", &direct, Err(ErrorKind::Refused)),
+        ("https://[::ffff:10.0.0.1]/keys", &direct, Err(ErrorKind::Refused)),
+        ("https://[fd00::1]/keys", &direct, Err(ErrorKind::Refused)),
+        ("https://login.example/keys", &proxy, Err(ErrorKind::Misuse)),
+    ] {
+        let made = |options: JwksOptions| {
+            let made = Jwks::from_url(uri.parse().unwrap(), options.with_client(client.clone()));
+            made.map(drop).map_err(|error| error.kind())
+        };
+        assert_eq!(made(JwksOptions::default()), expected, "{uri}");
+        assert_eq!(made(JwksOptions::default().allow_private_networks()), Ok(()), "{uri}");
+    }
+}
+
+#[tokio::test]
+async fn one_fetch_for_a_hundred_requests() {
+    let issuer = Issuer::new(keys()).await;
+    issuer.open.send_replace(false);
+    let authenticator = issuer.authenticator();
+    let mut requests = JoinSet::new();
+    for _ in 0..100 {
+        let authenticator = authenticator.clone();
+        requests.spawn(async move { status(&authenticator, &good(By::Ed25519)).await });
+    }
+    issuer.is_asked(1).await;
+    assert!(requests.try_join_next().is_none());
+    issuer.open.send_replace(true);
+    assert_eq!(requests.join_all().await, [200; 100]);
+    assert_eq!(status(&authenticator, &good(By::Es256)).await, 200);
+    assert_eq!(issuer.asked(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_fetch_for_many_threads() {
+    for _ in 0..20 {
+        let issuer = Issuer::new(keys()).await;
+        let authenticator = issuer.authenticator();
+        let mut requests = JoinSet::new();
+        for _ in 0..50 {
+            let authenticator = authenticator.clone();
+            requests.spawn(async move { status(&authenticator, &good(By::Ed25519)).await });
+        }
+        let all = tokio::time::timeout(DEADLINE, requests.join_all()).await.unwrap();
+        assert_eq!((all, issuer.asked()), (vec![200; 50], 1));
+    }
+}
+
+#[tokio::test]
+async fn a_fetch_goes_on_without_the_request_that_began_it() {
+    let issuer = Issuer::new(keys()).await;
+    issuer.open.send_replace(false);
+    let authenticator = issuer.authenticator();
+    let spawned = || {
+        let authenticator = authenticator.clone();
+        tokio::spawn(async move { status(&authenticator, &good(By::Ed25519)).await })
+    };
+    // Each one who waits takes over from the one before.
+    let mut first = spawned();
+    issuer.is_asked(1).await;
+    for _ in 0..5 {
+        let second = spawned();
+        tokio::task::yield_now().await;
+        first.abort();
+        assert!(first.await.unwrap_err().is_cancelled());
+        first = second;
+    }
+    issuer.open.send_replace(true);
+    assert_eq!(tokio::time::timeout(DEADLINE, first).await.unwrap().unwrap(), 200);
+    assert_eq!(issuer.asked(), 1);
+}
+
+#[tokio::test]
+async fn a_fetch_that_nobody_waits_for_rests() {
+    let issuer = Issuer::new(keys()).await;
+    issuer.open.send_replace(false);
+    let authenticator = issuer.authenticator();
+    let token = good(By::Ed25519);
+    let leave = |times: usize| {
+        let (issuer, authenticator, token) = (&issuer, &authenticator, &token);
+        async move {
+            let mut request = Box::pin(status(authenticator, token));
+            let mut left = Box::pin(issuer.is_asked(times));
+            std::future::poll_fn(|cx| {
+                assert!(request.as_mut().poll(cx).is_pending());
+                left.as_mut().poll(cx)
+            })
+            .await;
+        }
+    };
+    leave(1).await;
+    // The next one goes on with it.
+    issuer.open.send_replace(true);
+    assert_eq!(status(&authenticator, &token).await, 200);
+    assert_eq!(issuer.asked(), 1);
+
+    // One that has been left for longer than any may take is begun anew, and is no failure.
+    let authenticator = issuer.authenticator();
+    issuer.open.send_replace(false);
+    let traced = Traced::default();
+    let guard = tracing::subscriber::set_default(traced.clone());
+    let left = || async {
+        let mut request = Box::pin(status(&authenticator, &token));
+        let mut asked = Box::pin(issuer.is_asked(2));
+        std::future::poll_fn(|cx| {
+            assert!(request.as_mut().poll(cx).is_pending());
+            asked.as_mut().poll(cx)
+        })
+        .await;
+    };
+    left().await;
+    pass(7 * SECOND).await;
+    issuer.open.send_replace(true);
+    assert_eq!(status(&authenticator, &token).await, 200);
+    assert_eq!(issuer.asked(), 3);
+    drop(guard);
+    assert!(!traced.text().contains("cannot be fetched"), "{}", traced.text());
+}
+
+/// Dropped after any number of polls, a request takes nothing from the others.
+#[tokio::test]
+async fn a_request_may_go_at_any_await() {
+    for polls in 1..12 {
+        let issuer = Issuer::new(keys()).await;
+        let authenticator = issuer.authenticator();
+        let token = good(By::Ed25519);
+        let mut request = Box::pin(status(&authenticator, &token));
+        let mut left = polls;
+        std::future::poll_fn(|cx| {
+            left -= 1;
+            let done = request.as_mut().poll(cx).is_ready();
+            if done || left == 0 { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        drop(request);
+        assert_eq!(tokio::time::timeout(DEADLINE, status(&authenticator, &token)).await.unwrap(), 200);
+        assert_eq!(issuer.asked(), 1, "after {polls} polls");
+    }
+}
+
+#[tokio::test]
+async fn a_new_key_is_found() {
+    let old = set([rsa_key("rsa-1", N)]);
+    let issuer = Issuer::new(&old).await;
+    issuer.says(200, Some(("cache-control", "max-age=86400")), &old);
+    let authenticator = issuer.authenticator();
+    assert_eq!(status(&authenticator, &good(By::Rs256)).await, 200);
+    assert_eq!(status(&authenticator, &good(By::Ed25519)).await, 401);
+    assert_eq!(issuer.asked(), 1, "what was just fetched is not fetched again");
+
+    issuer.says(200, Some(("cache-control", "max-age=86400")), keys());
+    pass(30 * SECOND - SECOND / 10).await;
+    assert_eq!(status(&authenticator, &good(By::Ed25519)).await, 401);
+    assert_eq!(issuer.asked(), 1);
+    pass(SECOND).await;
+    assert_eq!(status(&authenticator, &good(By::Rs256)).await, 200);
+    assert_eq!(issuer.asked(), 1, "a known key is no reason");
+    assert_eq!(status(&authenticator, &good(By::Ed25519)).await, 200);
+    assert_eq!(status(&authenticator, &good(By::Rs256)).await, 200);
+    assert_eq!(issuer.asked(), 2);
+
+    // And one that was withdrawn is forgotten.
+    issuer.says(200, None, set([issuer::ed25519_key("ed-1")]));
+    pass(30 * SECOND).await;
+    assert_eq!(status(&authenticator, &stranger(0)).await, 401);
+    assert_eq!(status(&authenticator, &good(By::Rs256)).await, 401);
+    assert_eq!(status(&authenticator, &good(By::Ed25519)).await, 200);
+    assert_eq!(issuer.asked(), 3);
+}
+
+#[tokio::test]
+async fn a_flood_of_unknown_keys_is_a_fetch_in_thirty_seconds() {
+    let issuer = Issuer::new(keys()).await;
+    issuer.says(200, Some(("cache-control", "max-age=86400")), keys());
+    let authenticator = issuer.authenticator();
+    assert_eq!(status(&authenticator, &good(By::Ed25519)).await, 200);
+    // Ten minutes, ten strangers a second.
+    for second in 0..600 {
+        for at in 0..10 {
+            assert_eq!(status(&authenticator, &stranger(second * 10 + at)).await, 401);
+        }
+        pass(SECOND).await;
+    }
+    let asked = issuer.asked();
+    assert!((2..=21).contains(&asked), "{asked}");
+    assert_eq!(status(&authenticator, &good(By::Ed25519)).await, 200);
+}
+
+#[tokio::test]
+async fn keys_are_fresh_for_as_long_as_the_issuer_says() {
+    for (said, fresh) in [("", 300), ("max-age=60", 300), ("max-age=1200", 1200), ("max-age=999999", 86_400)]
+    {
+        let issuer = Issuer::new(keys()).await;
+        issuer.says(200, Some(("cache-control", said)), keys());
+        let authenticator = issuer.authenticator();
+        assert_eq!(status(&authenticator, &good(By::Ed25519)).await, 200);
+        pass(Duration::from_secs(fresh) - SECOND).await;
+        assert_eq!(status(&authenticator, &good(By::Ed25519)).await, 200);
+        assert_eq!(issuer.asked(), 1, "{said}");
+        pass(SECOND).await;
+        assert_eq!(status(&authenticator, &good(By::Ed25519)).await, 200);
+        assert_eq!(issuer.asked(), 2, "{said}");
+    }
+}
+
+#[tokio::test]
+async fn keys_are_used_for_a_day_after_the_issuer_went_down() {
+    let issuer = Issuer::new(keys()).await;
+    let authenticator = issuer.authenticator();
+    assert_eq!(status(&authenticator, &good(By::Ed25519)).await, 200);
+    issuer.says(500, None, "canary4711");
+    let mut time = Duration::ZERO;
+    // Fresh for five minutes, and a day beyond that.
+    while time + 10 * MINUTE < 5 * MINUTE + DAY {
+        pass(10 * MINUTE).await;
+        time += 10 * MINUTE;
+        let before = issuer.asked();
+        for _ in 0..3 {
+            assert_eq!(status(&authenticator, &good(By::Ed25519)).await, 200);
+            assert_eq!(status(&authenticator, &stranger(0)).await, 401);
+        }
+        assert_eq!(issuer.asked(), before + 1, "one in ten minutes is tried again, and once");
+    }
+    pass(5 * MINUTE + DAY - time).await;
+    let judged = judge(&authenticator, &bearer(&good(By::Ed25519))).await;
+    assert_eq!(judged.status(), 503);
+    let wait: u64 = judged.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=60).contains(&wait), "{wait}");
+    assert_eq!(judged.header("www-authenticate"), None);
+    assert!(
+        judged.traced.contains("cannot be fetched") && !judged.traced.contains("4711"),
+        "{}",
+        judged.traced
+    );
+
+    // And it comes back.
+    issuer.says(200, None, keys());
+    pass(MINUTE).await;
+    assert_eq!(status(&authenticator, &good(By::Ed25519)).await, 200);
+}
+
+#[tokio::test]
+async fn who_has_a_key_does_not_wait_for_others() {
+    let issuer = Issuer::new(keys()).await;
+    let authenticator = issuer.authenticator();
+    assert_eq!(status(&authenticator, &good(By::Ed25519)).await, 200);
+    pass(6 * MINUTE).await;
+    issuer.open.send_replace(false);
+    let asking = authenticator.clone();
+    let first = tokio::spawn(async move { status(&asking, &good(By::Ed25519)).await });
+    issuer.is_asked(2).await;
+    for by in [By::Ed25519, By::Es256, By::Rs256] {
+        assert_eq!(status(&authenticator, &good(by)).await, 200);
+    }
+    let asking = authenticator.clone();
+    let second = tokio::spawn(async move { status(&asking, &stranger(0)).await });
+    tokio::task::yield_now().await;
+    assert!(!first.is_finished() && !second.is_finished());
+    issuer.open.send_replace(true);
+    assert_eq!((first.await.unwrap(), second.await.unwrap()), (200, 401));
+    assert_eq!(issuer.asked(), 2);
+}
+
+#[tokio::test]
+async fn pauses_between_failures_grow_to_a_minute() {
+    let issuer = Issuer::new("nothing").await;
+    let authenticator = issuer.authenticator();
+    let mut longest = Duration::from_secs(1);
+    for failures in 1..10 {
+        let judged = judge(&authenticator, &bearer(&good(By::Ed25519))).await;
+        assert_eq!((judged.status(), issuer.asked()), (503, failures));
+        let wait: u64 = judged.header("retry-after").unwrap().parse().unwrap();
+        assert!(wait >= 1 && Duration::from_secs(wait) <= longest, "{wait} {longest:?}");
+        assert_eq!(judged.traced.matches("cannot be fetched").count(), 1);
+        // At least a half of the pause is kept.
+        pass(longest / 2 - SECOND / 5).await;
+        let judged = judge(&authenticator, &bearer(&good(By::Ed25519))).await;
+        assert_eq!((judged.status(), issuer.asked()), (503, failures));
+        assert_eq!(judged.traced, "", "a request that asks nobody says nothing");
+        pass(longest / 2 + SECOND / 5).await;
+        longest = (longest * 2).min(MINUTE);
+    }
+    issuer.says(200, None, keys());
+    assert_eq!(status(&authenticator, &good(By::Ed25519)).await, 200);
+    // And begin anew after a success.
+    issuer.says(500, None, "");
+    pass(5 * MINUTE + DAY).await;
+    let judged = judge(&authenticator, &bearer(&good(By::Ed25519))).await;
+    assert_eq!((judged.status(), judged.header("retry-after")), (503, Some("1")));
+}
+
+#[tokio::test]
+async fn an_issuer_that_does_not_answer_is_given_five_seconds() {
+    let issuer = Issuer::new(keys()).await;
+    issuer.open.send_replace(false);
+    let authenticator = issuer.authenticator();
+    let mut requests = JoinSet::new();
+    for _ in 0..10 {
+        let authenticator = authenticator.clone();
+        requests.spawn(async move { status(&authenticator, &good(By::Ed25519)).await });
+    }
+    issuer.is_asked(1).await;
+    pass(Duration::from_millis(4900)).await;
+    tokio::task::yield_now().await;
+    assert!(requests.try_join_next().is_none());
+    pass(Duration::from_millis(100)).await;
+    let all = tokio::time::timeout(DEADLINE, requests.join_all()).await.unwrap();
+    assert_eq!((all, issuer.asked()), (vec![503; 10], 1));
+    issuer.open.send_replace(true);
+    pass(SECOND).await;
+    assert_eq!(status(&authenticator, &good(By::Ed25519)).await, 200);
+}
+
+/// The time is that of the whole fetch, and not of each of its parts.
+#[tokio::test]
+async fn an_issuer_that_trickles_is_given_five_seconds() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let uri: Uri = format!("http://{}/keys", listener.local_addr().unwrap()).parse().unwrap();
+    let (wrote, written) = watch::channel(0);
+    let trickling = tokio::spawn(async move {
+        use tokio::io::AsyncWriteExt;
+        let (mut socket, _) = listener.accept().await.unwrap();
+        socket.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n").await.unwrap();
+        while socket.write_all(b" ").await.is_ok() {
+            wrote.send_modify(|count| *count += 1);
+            tokio::time::sleep(SECOND).await;
+        }
+    });
+    let jwks = Jwks::from_url(uri, here()).unwrap();
+    let fetching = tokio::spawn(async move { jwks.prefetch().await });
+    let mut seconds = 0;
+    while !fetching.is_finished() {
+        let mut written = written.clone();
+        tokio::time::timeout(DEADLINE, written.wait_for(|count| *count > seconds)).await.unwrap().unwrap();
+        pass(SECOND).await;
+        seconds += 1;
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert!(seconds <= 6, "goes on for {seconds} s");
+    }
+    assert_eq!(fetching.await.unwrap().unwrap_err().kind(), ErrorKind::Timeout);
+    trickling.abort();
+}
+
+#[tokio::test]
+async fn answers_that_are_no_keys() {
+    let good = keys().to_string();
+    let padded = |length: usize| format!("{good}{}", " ".repeat(length - good.len()));
+    let table = [
+        (200, padded(MAX_SET - 1), None),
+        (200, padded(MAX_SET), None),
+        (200, padded(MAX_SET + 1), Some(ErrorKind::Limit)),
+        (200, " ".repeat(20 * MAX_SET), Some(ErrorKind::Limit)),
+        (201, good.clone(), None),
+        (204, String::new(), Some(ErrorKind::Peer)),
+        (200, "<html>canary4711</html>".to_owned(), Some(ErrorKind::Peer)),
+        (200, json!({ "keys": [] }).to_string(), Some(ErrorKind::Peer)),
+        (400, good.clone(), Some(ErrorKind::Refused)),
+        (401, good.clone(), Some(ErrorKind::Refused)),
+        (404, "canary4711".to_owned(), Some(ErrorKind::Refused)),
+        (429, good.clone(), Some(ErrorKind::Peer)),
+        (500, good.clone(), Some(ErrorKind::Peer)),
+        (304, String::new(), Some(ErrorKind::Peer)),
+    ];
+    let issuer = Issuer::new("").await;
+    for (status, body, expected) in table {
+        let shown = format!("{status}, {} bytes", body.len());
+        issuer.says(status, None, body);
+        let jwks = issuer.jwks();
+        let traced = Traced::default();
+        let guard = tracing::subscriber::set_default(traced.clone());
+        let fetched = jwks.prefetch().await;
+        drop(guard);
+        assert_eq!(fetched.as_ref().err().map(Error::kind), expected, "{shown}");
+        let text = format!("{} {fetched:?} {jwks:?}", traced.text());
+        assert!(text.contains("fetched") && !text.contains("4711"), "{text}");
+    }
+    // Types are not looked at, and neither is how the end is told.
+    let chunked = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{good}\r\n0\r\n\r\n",
+        good.len()
+    );
+    let endless = |length: usize| format!("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{}", padded(length));
+    for (answer, expected) in [
+        (chunked, None),
+        (endless(MAX_SET), None),
+        (endless(MAX_SET + 1), Some(ErrorKind::Limit)),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 999999999\r\n\r\n".to_owned(), Some(ErrorKind::Limit)),
+        (
+            "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 100\r\n\r\n{".to_owned(),
+            Some(ErrorKind::Io),
+        ),
+        ("nonsense\r\nConnection: close\r\n\r\n".to_owned(), Some(ErrorKind::Io)),
+    ] {
+        let server = Said::new(&[("/keys", answer.clone())]).await;
+        let fetched = Jwks::from_url(server.uri("/keys"), here()).unwrap().prefetch().await;
+        assert_eq!(fetched.err().map(|error| error.kind()), expected, "{}", &answer[..40]);
+    }
+}
+
+#[tokio::test]
+async fn redirects_stay_within_the_origin_and_are_three() {
+    let other = Issuer::new(keys()).await;
+    let elsewhere = other.uri.to_string();
+    let port = other.uri.port_u16().unwrap();
+    let hop = |number: usize| (format!("/{number}"), said::redirect(302, &format!("/{}", number - 1)));
+    let mut answers: Vec<(String, String)> = (1..6).map(hop).collect();
+    answers.push(("/0".to_owned(), said::ok(&keys().to_string())));
+    answers.push(("/loop".to_owned(), said::redirect(307, "/loop")));
+    for (path, location) in [
+        ("/port", elsewhere.clone()),
+        ("/relative", format!("//127.0.0.1:{port}/keys")),
+        ("/name", format!("http://localhost:{port}/keys")),
+        ("/scheme", "https://HOST/0".to_owned()),
+        ("/file", "file:///etc/passwd".to_owned()),
+        ("/user", "http://a:b@HOST/0".to_owned()),
+    ] {
+        answers.push((path.to_owned(), said::redirect(307, &location)));
+    }
+    let answers: Vec<(&str, String)> =
+        answers.iter().map(|(path, answer)| (path.as_str(), answer.clone())).collect();
+    let server = Said::new(&answers).await;
+    for (path, hops) in [
+        ("/0", Some(1)),
+        ("/1", Some(2)),
+        ("/3", Some(4)),
+        ("/4", None),
+        ("/loop", None),
+        ("/port", None),
+        ("/relative", None),
+        ("/name", None),
+        ("/scheme", None),
+        ("/file", None),
+        ("/user", None),
+    ] {
+        server.forget();
+        let fetched = Jwks::from_url(server.uri(path), here()).unwrap().prefetch().await;
+        match hops {
+            Some(hops) => assert_eq!((fetched.is_ok(), server.asked().len()), (true, hops), "{path}"),
+            None => assert_eq!(fetched.unwrap_err().kind(), ErrorKind::Refused, "{path}"),
+        }
+        assert!(server.asked().len() <= 4, "{path}");
+        let asked = server.asked().concat().to_lowercase();
+        assert!(asked.contains("accept: application/jwk-set+json") && !asked.contains("cookie"), "{asked}");
+    }
+    assert_eq!(other.asked(), 0);
+}
+
+#[tokio::test]
+async fn addresses_of_this_machine_are_not_asked_unless_they_may() {
+    let issuer = Issuer::new(keys()).await;
+    let port = issuer.uri.port_u16().unwrap();
+    let public = JwksOptions::default().dangerous_allow_http_on_loopback();
+    for host in ["127.0.0.1", "127.1.2.3", "[::1]"] {
+        let uri: Uri = format!("http://{host}:{port}/keys").parse().unwrap();
+        assert_eq!(Jwks::from_url(uri, public.clone()).unwrap_err().kind(), ErrorKind::Refused, "{host}");
+    }
+    // What a name means is known only when it is connected to.
+    let uri: Uri = format!("http://localhost:{port}/keys").parse().unwrap();
+    let jwks = Jwks::from_url(uri.clone(), public).unwrap();
+    assert_eq!(jwks.prefetch().await.unwrap_err().kind(), ErrorKind::Refused);
+    let authenticator = JwtAuthenticator::new(options(), jwks).unwrap();
+    assert_eq!(status(&authenticator, &good(By::Ed25519)).await, 503);
+    // A filter of one's own is asked where private networks may be.
+    let seen = Arc::new(AtomicUsize::new(0));
+    let counts = seen.clone();
+    let none = HttpClientOptions::default().with_address_filter(Arc::new(move |_| {
+        counts.fetch_add(1, Ordering::SeqCst);
+        false
+    }));
+    let jwks = Jwks::from_url(uri, here().with_client(none)).unwrap();
+    assert_eq!(jwks.prefetch().await.unwrap_err().kind(), ErrorKind::Refused);
+    assert!(seen.load(Ordering::SeqCst) > 0);
+    assert_eq!(issuer.asked(), 0);
+    issuer.jwks().prefetch().await.unwrap();
+    assert_eq!(issuer.asked(), 1);
+}
+
+#[tokio::test]
+async fn keys_over_https() {
+    let chain = CertificateDer::pem_slice_iter(include_bytes!("tls/server.pem"));
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("tls/server.key")).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain.collect::<Result<_, _>>().unwrap(), key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let server = Said::behind(&[("/keys", said::ok(&keys().to_string()))], move |socket| {
+        let acceptor = acceptor.clone();
+        async move { acceptor.accept(socket).await.ok() }
+    })
+    .await;
+    let uri: Uri = format!("https://{}/keys", server.address).parse().unwrap();
+    let mut own = HeaderMap::new();
+    own.insert("x-own", "1".parse().unwrap());
+    let trusting =
+        HttpClientOptions::default().with_extra_roots(include_bytes!("tls/authority.pem")).unwrap();
+    let options = JwksOptions::default().with_client(trusting.with_headers(own).with_cookies(true));
+    let jwks = Jwks::from_url(uri.clone(), options.clone().allow_private_networks()).unwrap();
+    let authenticator = JwtAuthenticator::new(self::options(), jwks).unwrap();
+    assert_eq!(status(&authenticator, &good(By::Ed25519)).await, 200);
+    assert!(server.asked().concat().contains("x-own: 1\r\n"));
+
+    // Neither a private address nor a certificate of somebody else is good enough by itself.
+    assert_eq!(Jwks::from_url(uri.clone(), options).unwrap_err().kind(), ErrorKind::Refused);
+    let strangers =
+        HttpClientOptions::default().with_extra_roots(include_bytes!("tls/another-authority.pem"));
+    let strangers = JwksOptions::default().with_client(strangers.unwrap()).allow_private_networks();
+    let error = Jwks::from_url(uri, strangers).unwrap().prefetch().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    assert_eq!(server.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_not_there() {
+    let issuer = Issuer::new(keys()).await;
+    let uri = issuer.uri.clone();
+    drop(issuer);
+    let jwks = Jwks::from_url(uri, here()).unwrap();
+    until(|| true).await;
+    let error = jwks.prefetch().await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Io | ErrorKind::Timeout), "{error:?}");
+    let authenticator = JwtAuthenticator::new(options(), jwks.clone()).unwrap();
+    let judged = judge(&authenticator, &bearer(&good(By::Ed25519))).await;
+    assert_eq!((judged.status(), judged.traced.as_str()), (503, ""));
+    // A token that cannot be one asks for no keys.
+    for bad in ["a.b.c".to_owned(), token(json!({ "alg": "none" }), claims(), By::Nothing)] {
+        assert_eq!(status(&authenticator, &bad).await, 401);
+    }
+    // Whoever starts a server may try again at once.
+    assert!(jwks.prefetch().await.is_err());
+}
