@@ -136,7 +136,9 @@ async fn every_head_with_every_route() {
     let control = server.control();
     let (sse, mut sessions) = SseServer::new(args.sse());
     let (streamable, _connections) = StreamableServer::new(args.streamable(&Default::default()));
-    let router = args.router(PORT, &args.listen.prefix().unwrap(), &sse, &streamable, &control).unwrap();
+    let settings = args.listen.router(PORT, &[]).unwrap().prefix(&args.listen.prefix().unwrap());
+    let gate = args.access.gate(args.listen.is_loopback()).unwrap();
+    let router = args.router(settings, &gate, &sse, &streamable, &control);
     let routes = router.routes();
     let mut paths: Vec<String> = routes.iter().map(|route| format!("/a/b{}", route.path())).collect();
     paths.extend(routes.iter().map(|route| route.path().to_owned()));
