@@ -17,6 +17,7 @@
 //! | serve routes | [`Router`], [`Server`], [`ServerControl`] |
 //! | mount them elsewhere | [`Router`], which is a [`hyper::service::Service`] |
 //! | ask a server | [`HttpClient`], [`HttpRefused`] |
+//! | say who asks | [`credentials`] |
 //! | have the rules alone, without IO | [`proto`] |
 //!
 //! ```
@@ -72,14 +73,15 @@
 //! # What it does not do
 //!
 //! No sessions and no protocol revisions, which are the bindings'; no HTTP/2, no CORS, no compression. The server has no
-//! TLS and no cookies. The client has no SOCKS, no client certificates, no cookies across hosts, ports or schemes, and
+//! TLS and no cookies. The client has no SOCKS, no cookies across hosts, ports or schemes, and
 //! none that outlive it.
 //!
 //! # Features
 //!
 //! | feature | adds |
 //! |---|---|
-//! | `tls` | `https` for the client, by rustls with ring and the authorities that the system trusts; 12 crates |
+//! | `tls` | `https` for the client, by rustls with ring and the authorities that the system trusts, and its certificate for servers that want one; 12 crates |
+//! | `token-command` | `TokenCommand`: a token that a program prints; 2 crates |
 //!
 //! # Limits
 //!
@@ -101,6 +103,7 @@ mod client;
 mod client_body;
 mod client_options;
 mod connector;
+pub mod credentials;
 mod detached;
 mod frames;
 mod io;
@@ -110,6 +113,7 @@ mod redirect;
 mod refused;
 mod reply;
 mod request_body;
+mod resolver;
 mod route;
 mod router;
 mod server;
@@ -119,7 +123,7 @@ mod tls;
 mod tunnel;
 
 pub use body::BodyPace;
-pub use client::{FinalUri, HttpClient};
+pub use client::{FinalUri, HeadWithin, HttpClient};
 pub use client_body::ClientBody;
 pub use client_options::HttpClientOptions;
 pub use detached::detached;
@@ -129,6 +133,7 @@ pub use pipeline::Authenticate;
 pub use refused::HttpRefused;
 pub use reply::{Refusal, Reply, ReplyBody, event_stream_reply, json_reply, reply, text_reply};
 pub use request_body::OnTaken;
+pub use resolver::AddressFilter;
 pub use route::{Arrived, DEFAULT_MAX_BODY, Handler, Payload, PeerAddr, Route, Takes};
 pub use router::{Router, RouterOptions};
 pub use server::{Drained, Server, ServerControl};

@@ -128,7 +128,8 @@
 //! | `sse` | | the modules `sse` and `http`, and HTTP+SSE's client and server at the root |
 //! | `streamable-http` | | the modules `streamable_http` and `http`, and Streamable HTTP's server and client at the root |
 //! | `connect` | | `connect` and its `Connector`, and with them everything above |
-//! | `tls` | | `https` for the clients |
+//! | `tls` | | `https` for the clients, and their certificates for servers that want one |
+//! | `token-command` | | `http::credentials::TokenCommand`: a token for the clients that a program prints |
 //! | `full` | | all of them |
 //!
 //! # Limits and cancel safety
