@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::future::Future;
 use std::io;
+use std::iter::successors;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -23,6 +24,13 @@ use crate::stream::Stream;
 #[cfg(feature = "tls")]
 use crate::tls::Tls;
 use crate::tunnel;
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whom {
+    Server,
+    Proxy,
+}
 
 /// What hyper's client asks for connections.
 #[derive(Clone)]
@@ -51,7 +59,7 @@ impl Connector {
             within: options.connect,
             proxies: Arc::new(proxies),
             #[cfg(feature = "tls")]
-            tls: Arc::new(Tls::new(options.extra_roots.clone())),
+            tls: Arc::new(Tls::new(options.extra_roots.clone(), options.client_certificate.clone())),
         }
     }
 
@@ -93,15 +101,15 @@ impl Connector {
         let origin = self.check(&uri)?;
         let Some(proxy) = self.proxy(&origin)?.cloned() else {
             let stream = self.dial(uri, "cannot connect").await?;
-            return self.secure(stream, &origin).await;
+            return self.secure(stream, &origin, Whom::Server).await;
         };
         let stream = self.dial(proxy.uri().clone(), "cannot connect to the proxy").await?;
-        let stream = self.secure(stream, proxy.origin()).await?;
+        let stream = self.secure(stream, proxy.origin(), Whom::Proxy).await?;
         if !origin.is_secure() {
             return Ok(stream.ends_at_proxy());
         }
         let stream = tunnel::open(stream, &origin, proxy.credentials()).await?;
-        self.secure(stream, &origin).await
+        self.secure(stream, &origin, Whom::Server).await
     }
 
     async fn dial(&mut self, uri: Uri, failed: &'static str) -> Result<Stream, Error> {
@@ -118,13 +126,13 @@ impl Connector {
     }
 
     #[cfg(feature = "tls")]
-    async fn secure(&self, stream: Stream, origin: &Origin) -> Result<Stream, Error> {
-        if origin.is_secure() { self.tls.over(stream, origin.host()).await } else { Ok(stream) }
+    async fn secure(&self, stream: Stream, origin: &Origin, whom: Whom) -> Result<Stream, Error> {
+        if origin.is_secure() { self.tls.over(stream, origin.host(), whom).await } else { Ok(stream) }
     }
 
     /// `check` has let no origin through that needs more.
     #[cfg(not(feature = "tls"))]
-    async fn secure(&self, stream: Stream, _: &Origin) -> Result<Stream, Error> {
+    async fn secure(&self, stream: Stream, _: &Origin, _: Whom) -> Result<Stream, Error> {
         Ok(stream)
     }
 }
@@ -148,14 +156,15 @@ fn late() -> Error {
     Error::new(ErrorKind::Timeout, "connecting takes too long")
 }
 
-/// What the resolver said, where it was the resolver.
-fn own(error: &(dyn StdError + 'static)) -> Option<Error> {
-    std::iter::successors(Some(error), |error| (*error).source())
-        .find_map(|error| error.downcast_ref::<Error>().cloned())
+/// What was said in this crate, if that is behind it.
+pub(crate) fn own(error: &(dyn StdError + 'static)) -> Option<Error> {
+    successors(Some(error), |error| (*error).source())
+        .find_map(|error| error.downcast_ref::<Error>())
+        .cloned()
 }
 
 fn is_late(error: &(dyn StdError + 'static)) -> bool {
-    std::iter::successors(Some(error), |error| (*error).source())
+    successors(Some(error), |error| (*error).source())
         .filter_map(|error| error.downcast_ref::<io::Error>())
         .any(|error| error.kind() == io::ErrorKind::TimedOut)
 }

@@ -18,6 +18,7 @@
 //! | serve routes | [`Router`], [`Server`], [`ServerControl`] |
 //! | mount them elsewhere | [`Router`], which is a [`hyper::service::Service`] |
 //! | ask a server | [`HttpClient`], [`HttpRefused`] |
+//! | say who asks | [`credentials`] |
 //! | have the rules alone, without IO | [`proto`] |
 //!
 //! ```
@@ -72,17 +73,20 @@
 //!
 //! # What it does not do
 //!
-//! Nothing of what a session holds and no protocol revisions, which are the bindings'; no HTTP/2, no compression. The server has no
-//! TLS and no cookies. The client has no SOCKS, no client certificates, no cookies across hosts, ports or schemes, and
+//! Nothing of what a session holds and no protocol revisions, which are the bindings'; no compression. Clear text is
+//! HTTP/1.1, and so is the client. The server has no cookies. The client has no SOCKS, no cookies across hosts, ports or schemes, and
 //! none that outlive it.
 //!
 //! # Features
 //!
 //! | feature | adds |
 //! |---|---|
-//! | `rate-limit` | [`RateLimits`], buckets for addresses, principals and sessions, by governor; 13 crates |
+//! | `bearer` | [`BearerTokens`]: clients that are known by tokens; 8 crates |
+//! | `http2` | HTTP/2 for the server, where TLS has agreed on it; what `tls` adds, and h2 |
 //! | `jwt` | tokens of OAuth for the server ([`jwt`]), and what `tls` adds; 1 crate more |
-//! | `tls` | `https` for the client, by rustls with ring and the authorities that the system trusts; 12 crates |
+//! | `rate-limit` | [`RateLimits`], buckets for addresses, principals and sessions, by governor; 13 crates |
+//! | `tls` | `https` by rustls with ring: [`ServerTls`] for the server, and who its clients are by their certificates; for the client, with the authorities that the system trusts; 12 crates |
+//! | `token-command` | `TokenCommand`: a token that a program prints; 2 crates |
 //!
 //! # Limits
 //!
@@ -106,6 +110,7 @@ mod client_body;
 mod client_options;
 mod connector;
 mod cors;
+pub mod credentials;
 mod detached;
 mod frames;
 mod io;
@@ -141,7 +146,7 @@ pub use auth::{
     AnyOf, Authenticate, BadCredentials, Challenge, Credentials, MAX_TOKEN, Resource, bearer_token,
 };
 pub use body::BodyPace;
-pub use client::{FinalUri, HttpClient};
+pub use client::{FinalUri, HeadWithin, HttpClient};
 pub use client_body::ClientBody;
 pub use client_options::HttpClientOptions;
 pub use cors::Cors;

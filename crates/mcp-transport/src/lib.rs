@@ -132,7 +132,8 @@
 //! | `http2` | | HTTP/2 for servers, where TLS has agreed on it |
 //! | `jwt` | | clients of a server that are known by tokens that an issuer has signed |
 //! | `rate-limit` | | how many requests of whom are too many |
-//! | `tls` | | `https` for servers and clients |
+//! | `tls` | | `https` for servers and clients, and certificates of clients |
+//! | `token-command` | | `http::credentials::TokenCommand`: a token for the clients that a program prints |
 //! | `full` | | all of them |
 //!
 //! # Limits and cancel safety
