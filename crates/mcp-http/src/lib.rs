@@ -15,6 +15,8 @@
 //! |---|---|
 //! | add a binding | [`Route`], [`Handler`], [`Arrived`], and a reply such as [`event_stream_reply`] |
 //! | serve routes | [`Router`], [`Server`], [`ServerControl`] |
+//! | know who clients are | [`Authenticate`]; `BearerTokens`, `CertificateSubject`, and [`AnyOf`] of several |
+//! | tell clients where tokens are had | [`Resource`], [`Challenge`] |
 //! | mount them elsewhere | [`Router`], which is a [`hyper::service::Service`] |
 //! | ask a server | [`HttpClient`], [`HttpRefused`] |
 //! | have the rules alone, without IO | [`proto`] |
@@ -69,6 +71,9 @@
 //!
 //! Nothing that a peer sent is part of an answer, but for the id of a malformed request.
 //!
+//! Whoever is known is told to the handler ([`Arrived::principal`]), and nothing is taken for granted from one request
+//! to the next. `Authorization`, cookies and session ids are marked, so that no `Debug` of headers shows them.
+//!
 //! # What it does not do
 //!
 //! No sessions and no protocol revisions, which are the bindings'; no HTTP/2, no compression. The server has no
@@ -79,7 +84,8 @@
 //!
 //! | feature | adds |
 //! |---|---|
-//! | `tls` | `https` for the client, by rustls with ring and the authorities that the system trusts; 12 crates |
+//! | `bearer` | `BearerTokens`, an authenticator for tokens that were agreed on beforehand; 9 crates |
+//! | `tls` | `https` for the client, by rustls with ring and the authorities that the system trusts, and `CertificateSubject`, an authenticator for clients with certificates; 12 crates |
 //!
 //! # Limits
 //!

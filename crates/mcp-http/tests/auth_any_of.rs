@@ -74,11 +74,14 @@ async fn judged(all: &[(Credentials, Answer)]) -> (String, Vec<&'static str>) {
     (said, asked)
 }
 
+/// What each finds and says; what is answered; who is asked.
+type Line = (&'static [(Credentials, Answer)], &'static str, &'static [&'static str]);
+
 #[tokio::test]
 async fn who_is_asked_and_what_is_answered() {
     use Answer::{Anybody, No, Yes};
     use Credentials::{Bearer, Certificate, None as Nothing, Own};
-    let table: &[(&[(Credentials, Answer)], &str, &[&str])] = &[
+    let table: &[Line] = &[
         // One of them is as if it stood alone.
         (&[(Bearer, Yes)], "a", &["a"]),
         (&[(Nothing, No(401, "A"))], "401 a A", &["a"]),

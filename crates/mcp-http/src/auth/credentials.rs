@@ -89,8 +89,8 @@ pub fn bearer_token(parts: &Parts) -> Result<Option<&str>, BadCredentials> {
         return Ok(None);
     }
     let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
-    // `BearerX` is another scheme; `Bearer` and `Bearer,` are ours, and wrong.
-    if spaces == 0 && rest.first().copied().is_some_and(is_token_char) {
+    // `BearerX` is another scheme; `Bearer`, `Bearer,` and `Bearer/abc` are ours, and wrong.
+    if rest.first().copied().is_some_and(is_token_char) {
         return Ok(None);
     }
     let token = rest.get(spaces..).filter(|_| spaces > 0).ok_or(BadCredentials::Malformed)?;
