@@ -16,6 +16,8 @@
 //! | add a binding | [`Route`], [`Handler`], [`Arrived`], and a reply such as [`event_stream_reply`] |
 //! | give it sessions and streams | [`SessionTable`], [`FrameBuffer`], [`KeepAlive`] |
 //! | serve routes | [`Router`], [`Server`], [`ServerControl`] |
+//! | know who clients are | [`Authenticate`]; `BearerTokens`, `CertificateSubject`, and [`AnyOf`] of several |
+//! | tell clients where tokens are had | [`Resource`], [`Challenge`] |
 //! | mount them elsewhere | [`Router`], which is a [`hyper::service::Service`] |
 //! | ask a server | [`HttpClient`], [`HttpRefused`] |
 //! | say who asks | [`credentials`] |
@@ -71,17 +73,21 @@
 //!
 //! Nothing that a peer sent is part of an answer, but for the id of a malformed request.
 //!
+//! Whoever is known is told to the handler ([`Arrived::principal`]), and nothing is taken for granted from one request
+//! to the next. `Authorization`, cookies and session ids are marked, so that no `Debug` of headers shows them.
+//!
 //! # What it does not do
 //!
 //! Nothing of what a session holds and no protocol revisions, which are the bindings'; no compression. Clear text is
-//! HTTP/1.1, and so is the client. The server has no cookies. The client has no SOCKS, no cookies across hosts, ports or schemes, and
+//! HTTP/1.1, and so is the client. The server has no cookies. The client has no SOCKS, no cookies across hosts, ports or
+//! schemes, and
 //! none that outlive it.
 //!
 //! # Features
 //!
 //! | feature | adds |
 //! |---|---|
-//! | `bearer` | [`BearerTokens`]: clients that are known by tokens; 8 crates |
+//! | `bearer` | [`BearerTokens`]: clients that are known by tokens; 9 crates |
 //! | `http2` | HTTP/2 for the server, where TLS has agreed on it; what `tls` adds, and h2 |
 //! | `jwt` | tokens of OAuth for the server ([`jwt`]), and what `tls` adds; 1 crate more |
 //! | `rate-limit` | [`RateLimits`], buckets for addresses, principals and sessions, by governor; 13 crates |
@@ -143,7 +149,7 @@ pub use auth::CertificateSubject;
 #[cfg(feature = "jwt")]
 pub use auth::jwt;
 pub use auth::{
-    AnyOf, Authenticate, BadCredentials, Challenge, Credentials, MAX_TOKEN, Resource, bearer_token,
+    AnyOf, Authenticate, BadCredentials, Challenge, MAX_TOKEN, Presented, Resource, bearer_token,
 };
 pub use body::BodyPace;
 pub use client::{FinalUri, HeadWithin, HttpClient};

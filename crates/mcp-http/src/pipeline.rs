@@ -33,7 +33,7 @@ where
                 target: "mcp.http",
                 status = refusal.status().as_u16(),
                 reason = refusal.text(),
-                "request refused" ,
+                "request refused"
             );
             refusal.into()
         }

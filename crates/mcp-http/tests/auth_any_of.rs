@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex};
 use http::header::{HeaderValue, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{Request, StatusCode};
-use mcp_http::{AnyOf, Authenticate, Credentials, Refusal, Reply, bearer_token};
+use mcp_http::{AnyOf, Authenticate, Presented, Refusal, Reply, bearer_token};
 use mcp_transport_core::{BoxFuture, Principal};
 use tokio::sync::Notify;
 
 /// Finds one kind, and always says the same.
 struct Says {
     name: &'static str,
-    finds: Credentials,
+    finds: Presented,
     says: Answer,
     asked: Arc<Mutex<Vec<&'static str>>>,
 }
@@ -44,13 +44,13 @@ impl Authenticate for Says {
         Box::pin(std::future::ready(said))
     }
 
-    fn finds(&self, _: &Parts) -> Credentials {
+    fn finds(&self, _: &Parts) -> Presented {
         self.finds
     }
 }
 
 /// Who it is (`-` for anybody), or status and text of the refusal and its challenges; and who was asked.
-async fn judged(all: &[(Credentials, Answer)]) -> (String, Vec<&'static str>) {
+async fn judged(all: &[(Presented, Answer)]) -> (String, Vec<&'static str>) {
     let asked = Arc::new(Mutex::new(Vec::new()));
     let says =
         ["a", "b", "c", "d"].into_iter().zip(all).map(|(name, (finds, says))| -> Arc<dyn Authenticate> {
@@ -74,11 +74,14 @@ async fn judged(all: &[(Credentials, Answer)]) -> (String, Vec<&'static str>) {
     (said, asked)
 }
 
+/// What each finds and says; what is answered; who is asked.
+type Line = (&'static [(Presented, Answer)], &'static str, &'static [&'static str]);
+
 #[tokio::test]
 async fn who_is_asked_and_what_is_answered() {
     use Answer::{Anybody, No, Yes};
-    use Credentials::{Bearer, Certificate, None as Nothing, Own};
-    let table: &[(&[(Credentials, Answer)], &str, &[&str])] = &[
+    use Presented::{Bearer, Certificate, None as Nothing, Own};
+    let table: &[Line] = &[
         // One of them is as if it stood alone.
         (&[(Bearer, Yes)], "a", &["a"]),
         (&[(Nothing, No(401, "A"))], "401 a A", &["a"]),
@@ -137,13 +140,13 @@ async fn a_list_in_a_list_is_of_the_kind_that_decides_in_it() {
     let asked = Arc::new(Mutex::new(Vec::new()));
     let says = |name, finds, says| Arc::new(Says { name, finds, says, asked: asked.clone() });
     let parts = Request::get("/").body(()).unwrap().into_parts().0;
-    let inner = AnyOf::new(says("a", Credentials::None, Answer::Anybody));
-    assert_eq!(inner.finds(&parts), Credentials::None);
-    let inner = inner.or(says("b", Credentials::Bearer, Answer::No(401, "B")));
-    assert_eq!(inner.finds(&parts), Credentials::Bearer);
-    let outer = AnyOf::new(Arc::new(inner)).or(says("c", Credentials::Certificate, Answer::Yes));
+    let inner = AnyOf::new(says("a", Presented::None, Answer::Anybody));
+    assert_eq!(inner.finds(&parts), Presented::None);
+    let inner = inner.or(says("b", Presented::Bearer, Answer::No(401, "B")));
+    assert_eq!(inner.finds(&parts), Presented::Bearer);
+    let outer = AnyOf::new(Arc::new(inner)).or(says("c", Presented::Certificate, Answer::Yes));
     assert_eq!(outer.authenticate(&parts).await.unwrap_err().status(), 401);
-    let outer = outer.or(says("d", Credentials::Bearer, Answer::Yes));
+    let outer = outer.or(says("d", Presented::Bearer, Answer::Yes));
     assert_eq!(outer.authenticate(&parts).await.unwrap().unwrap().as_str(), "d");
     assert_eq!(*asked.lock().unwrap(), ["b", "b", "d"]);
 }
@@ -151,19 +154,19 @@ async fn a_list_in_a_list_is_of_the_kind_that_decides_in_it() {
 #[test]
 fn a_bearer_token_is_found_good_or_bad() {
     for (value, target, found) in [
-        (None, "/", Credentials::None),
-        (Some("Basic abc"), "/", Credentials::None),
-        (Some("Bearer abc"), "/", Credentials::Bearer),
-        (Some("Bearer"), "/", Credentials::Bearer),
-        (Some("Bearer a b"), "/", Credentials::Bearer),
-        (None, "/?access_token=abc", Credentials::Bearer),
+        (None, "/", Presented::None),
+        (Some("Basic abc"), "/", Presented::None),
+        (Some("Bearer abc"), "/", Presented::Bearer),
+        (Some("Bearer"), "/", Presented::Bearer),
+        (Some("Bearer a b"), "/", Presented::Bearer),
+        (None, "/?access_token=abc", Presented::Bearer),
     ] {
         let request = value
             .into_iter()
             .fold(Request::get(target), |request, value| request.header("authorization", value));
         let parts = request.body(()).unwrap().into_parts().0;
-        assert_eq!(Credentials::bearer(&parts), found, "{value:?} {target}");
-        assert_eq!(bearer_token(&parts) == Ok(None), found == Credentials::None);
+        assert_eq!(Presented::bearer(&parts), found, "{value:?} {target}");
+        assert_eq!(bearer_token(&parts) == Ok(None), found == Presented::None);
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{Request, StatusCode};
-use mcp_http::{Authenticate, BearerTokens, Credentials, Refusal, Reply, Resource};
+use mcp_http::{Authenticate, BearerTokens, Presented, Refusal, Reply, Resource};
 use mcp_transport_core::{Error, ErrorKind};
 
 fn parts(target: &str, authorization: &[&str]) -> Parts {
@@ -65,8 +65,8 @@ async fn whoever_has_a_token_is_who_it_names_and_nobody_else_is_let_in() {
     let in_query = parts(&format!("/mcp?access_token={ANN}"), &[&format!("Bearer {ANN}")]);
     let refusal = tokens.authenticate(&in_query).await.unwrap_err();
     assert_eq!(refusal.status(), StatusCode::BAD_REQUEST);
-    assert_eq!(tokens.finds(&in_query), Credentials::Bearer);
-    assert_eq!(tokens.finds(&parts("/mcp", &[])), Credentials::None);
+    assert_eq!(tokens.finds(&in_query), Presented::Bearer);
+    assert_eq!(tokens.finds(&parts("/mcp", &[])), Presented::None);
 }
 
 #[tokio::test]

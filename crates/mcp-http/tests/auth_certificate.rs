@@ -3,7 +3,7 @@
 
 use http::Request;
 use http::request::Parts;
-use mcp_http::{Authenticate, CertificateSubject, Credentials, PeerCertificate, Refusal};
+use mcp_http::{Authenticate, CertificateSubject, PeerCertificate, Presented, Refusal};
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 
@@ -59,7 +59,7 @@ async fn without_a_certificate_that_says_something_nobody_is_let_in() {
         let refusal = judged(der).await.expect_err(text);
         assert_eq!((refusal.status().as_u16(), refusal.text()), (403, text));
         let found = CertificateSubject::new().finds(&parts(der));
-        let expected = if der.is_some() { Credentials::Certificate } else { Credentials::None };
+        let expected = if der.is_some() { Presented::Certificate } else { Presented::None };
         assert_eq!(found, expected);
     }
     for end in 0..ann.len() {

@@ -1,4 +1,5 @@
 //! Reading the token of a request.
+#![allow(clippy::unwrap_used, reason = "helpers of tests panic")]
 
 use http::header::{AUTHORIZATION, HeaderValue};
 use http::request::Parts;
@@ -20,7 +21,7 @@ type Expected = Result<Option<&'static str>, BadCredentials>;
 
 #[test]
 fn one_header_table() {
-    let table: [(&[u8], Expected); 62] = [
+    let table: [(&[u8], Expected); 63] = [
         // The scheme, in any case, and the token behind one space or more.
         (b"Bearer abc", Ok(Some("abc"))),
         (b"bearer abc", Ok(Some("abc"))),
@@ -81,6 +82,7 @@ fn one_header_table() {
         (b"Bearer,abc", Err(Malformed)),
         (b"Bearer:abc", Err(Malformed)),
         (b"Bearer=abc", Err(Malformed)),
+        (b"Bearer/abc", Err(Malformed)),
         // Another scheme, which is no bad token but none at all.
         (b"Basic YW5uOnNlY3JldA==", Ok(None)),
         (b"Digest username=\"ann\"", Ok(None)),

@@ -73,7 +73,7 @@ impl Victim {
         Self { served, owner, stream, endpoint, id, server, question, asking }
     }
 
-    async fn is_undisturbed(mut self) {
+    async fn goes_on(mut self) {
         let health = self.server.control.health();
         assert_eq!((health.received, health.pending, health.in_flight), (1, 1, 0), "{health:?}");
         assert_eq!((health.malformed, health.refused, health.unmatched), (0, 0, 0), "{health:?}");
@@ -211,7 +211,7 @@ async fn a_session_of_somebody_else_is_answered_as_one_that_is_not_there() {
             found += usize::from(has_status(&seen, 404));
         }
         assert!(found >= 5 * 4 + 2, "{found} got as far as the session");
-        victim.is_undisturbed().await;
+        victim.goes_on().await;
     }
 }
 
@@ -235,7 +235,7 @@ async fn without_credentials_that_are_accepted_an_id_makes_no_difference() {
         }
     }
     assert!(refused > 300, "{refused}");
-    victim.is_undisturbed().await;
+    victim.goes_on().await;
 }
 
 /// A stream that is opened with somebody's session in its query is a new one.
@@ -251,5 +251,5 @@ async fn nobody_takes_over_a_stream() {
     assert_eq!(victim.served.sse.session_count(), 2);
     drop(other);
     served::until("the other one to end", || victim.served.sse.session_count() == 1).await;
-    victim.is_undisturbed().await;
+    victim.goes_on().await;
 }

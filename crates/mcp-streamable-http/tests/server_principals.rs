@@ -135,7 +135,7 @@ impl Victim {
     }
 
     /// All of it goes on as if nobody else had ever been there.
-    async fn is_undisturbed(mut self, received: u64) {
+    async fn goes_on(mut self, received: u64) {
         let health = self.server.control.health();
         assert_eq!((health.received, health.in_flight, health.pending), (received, 1, 1), "{health:?}");
         assert_eq!((health.malformed, health.refused, health.unmatched), (0, 0, 0), "{health:?}");
@@ -179,9 +179,7 @@ impl Victim {
             for body in [
                 two.clone(),
                 note.to_owned(),
-                format!(
-                    r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":2}}}}"#
-                ),
+                r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":2}}"#.to_owned(),
                 format!(r#"{{"jsonrpc":"2.0","id":{question},"result":{{"roots":[]}}}}"#),
                 format!(r#"{{"jsonrpc":"2.0","id":{question},"error":{{"code":-32603,"message":"no"}}}}"#),
                 format!("[{two},{note}]"),
@@ -302,7 +300,7 @@ async fn a_session_of_somebody_else_is_answered_as_one_that_is_not_there() {
             "{found} of {} got as far as the session",
             attempts.len()
         );
-        victim.is_undisturbed(received).await;
+        victim.goes_on(received).await;
     }
 }
 
@@ -336,7 +334,7 @@ async fn without_credentials_that_are_accepted_an_id_makes_no_difference() {
         }
     }
     assert_eq!(refused, [attempts.len() - 1; 3]);
-    victim.is_undisturbed(received).await;
+    victim.goes_on(received).await;
 }
 
 /// Where unknown clients are let in, they are one principal, and no other one.
@@ -355,7 +353,7 @@ async fn nobody_is_not_somebody() {
                 assert_eq!(seen, ask(&id).await, "{method} {head}{body:.200}");
             }
         }
-        victim.is_undisturbed(received).await;
+        victim.goes_on(received).await;
     }
 }
 

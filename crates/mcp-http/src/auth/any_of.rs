@@ -8,7 +8,7 @@ use http::header::WWW_AUTHENTICATE;
 use http::request::Parts;
 use mcp_transport_core::{BoxFuture, Principal};
 
-use super::{Authenticate, Credentials};
+use super::{Authenticate, Presented};
 use crate::reply::Refusal;
 
 /// Authenticators, of which each client needs to satisfy one.
@@ -58,7 +58,7 @@ impl AnyOf {
     async fn judge(&self, parts: &Parts) -> Result<Option<Principal>, Refusal> {
         let mut refused: Option<Refusal> = None;
         match self.finds(parts) {
-            Credentials::None => {
+            Presented::None => {
                 for one in &self.all {
                     match one.authenticate(parts).await {
                         Ok(passed) => return Ok(passed),
@@ -69,7 +69,7 @@ impl AnyOf {
             kind => {
                 let same = self.all.iter().filter(|one| one.finds(parts) == kind);
                 // What is somebody's own is nobody else's.
-                let most = if kind == Credentials::Own { 1 } else { self.all.len() };
+                let most = if kind == Presented::Own { 1 } else { self.all.len() };
                 for one in same.take(most) {
                     match one.authenticate(parts).await {
                         Ok(Some(principal)) => return Ok(Some(principal)),
@@ -89,9 +89,9 @@ impl Authenticate for AnyOf {
         Box::pin(self.judge(parts))
     }
 
-    fn finds(&self, parts: &Parts) -> Credentials {
+    fn finds(&self, parts: &Parts) -> Presented {
         let kinds = self.all.iter().map(|one| one.finds(parts));
-        kinds.into_iter().find(|kind| *kind != Credentials::None).unwrap_or(Credentials::None)
+        kinds.into_iter().find(|kind| *kind != Presented::None).unwrap_or(Presented::None)
     }
 }
 

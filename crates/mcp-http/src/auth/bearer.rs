@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 use super::challenge::Challenge;
-use super::credentials::{Credentials, bearer_token};
+use super::credentials::{Presented, bearer_token};
 use super::token_list::{Entry, MAX_LIST, MAX_TOKENS, entries};
 use super::{Authenticate, Resource};
 use crate::reply::Refusal;
@@ -203,8 +203,8 @@ impl Authenticate for BearerTokens {
         Box::pin(std::future::ready(self.judge(parts)))
     }
 
-    fn finds(&self, parts: &Parts) -> Credentials {
-        Credentials::bearer(parts)
+    fn finds(&self, parts: &Parts) -> Presented {
+        Presented::bearer(parts)
     }
 }
 

@@ -6,7 +6,7 @@ use mcp_transport_core::{BoxFuture, Principal};
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use webpki::EndEntityCert;
 
-use super::{Authenticate, Credentials, distinguished_name};
+use super::{Authenticate, Presented, distinguished_name};
 use crate::peer_certificate::PeerCertificate;
 use crate::reply::Refusal;
 
@@ -52,10 +52,10 @@ impl Authenticate for CertificateSubject {
         Box::pin(std::future::ready(Self::judge(parts)))
     }
 
-    fn finds(&self, parts: &Parts) -> Credentials {
+    fn finds(&self, parts: &Parts) -> Presented {
         match parts.extensions.get::<PeerCertificate>() {
-            Some(_) => Credentials::Certificate,
-            None => Credentials::None,
+            Some(_) => Presented::Certificate,
+            None => Presented::None,
         }
     }
 }

@@ -15,7 +15,7 @@ const SCHEME: &str = "Bearer";
 /// A kind of credentials that a request may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Credentials {
+pub enum Presented {
     /// None.
     None,
     /// A bearer token, or something in its place that cannot be read as one.
@@ -26,7 +26,7 @@ pub enum Credentials {
     Own,
 }
 
-impl Credentials {
+impl Presented {
     /// Whether a request has a bearer token, good or bad.
     pub fn bearer(parts: &Parts) -> Self {
         if bearer_token(parts) == Ok(None) { Self::None } else { Self::Bearer }
@@ -89,8 +89,8 @@ pub fn bearer_token(parts: &Parts) -> Result<Option<&str>, BadCredentials> {
         return Ok(None);
     }
     let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
-    // `BearerX` is another scheme; `Bearer` and `Bearer,` are ours, and wrong.
-    if spaces == 0 && rest.first().copied().is_some_and(is_token_char) {
+    // `BearerX` is another scheme; `Bearer`, `Bearer,` and `Bearer/abc` are ours, and wrong.
+    if rest.first().copied().is_some_and(is_token_char) {
         return Ok(None);
     }
     let token = rest.get(spaces..).filter(|_| spaces > 0).ok_or(BadCredentials::Malformed)?;

@@ -238,17 +238,24 @@ mod tests {
         for end in 0..good.len() {
             assert_eq!(text(&good[..end]), None, "{end}");
         }
-        let table: [Vec<u8>; 12] = [
+        let attribute_of = |content: &[&[u8]]| part(&[der(SEQUENCE, &content.concat())]);
+        let (kind, value) = (&*der(OBJECT_IDENTIFIER, CN), &*der(UTF8_STRING, b"ann"));
+        assert_eq!(attribute_of(&[kind, value]), good);
+        let table: [Vec<u8>; 16] = [
             [good.clone(), vec![0]].concat(),
             part(&[]),
             der(SEQUENCE, &attribute(CN, UTF8_STRING, b"ann")),
             part(&[der(SET, &[])]),
-            part(&[der(SEQUENCE, &der(OBJECT_IDENTIFIER, CN))]),
-            part(&[der(SEQUENCE, &[attribute(CN, 12, b"a"), vec![5, 0]].concat())]),
-            // Lengths that are longer than they need to be, that are not known, and that are too long.
-            vec![SET, 0x81, 3, SEQUENCE, 1, 0],
-            vec![SET, 0x80, 0, 0],
-            vec![SET, 0x83, 0, 0, 1, 0],
+            attribute_of(&[]),
+            attribute_of(&[kind]),
+            attribute_of(&[value]),
+            attribute_of(&[value, kind]),
+            attribute_of(&[kind, value, &[5, 0]]),
+            // Lengths that are longer than they need to be, that are not known, and of three bytes.
+            [&[SET, 0x81], &good[1..]].concat(),
+            [&[SET, 0x82, 0], &good[1..]].concat(),
+            [&[SET, 0x80], &good[2..], &[0, 0]].concat(),
+            [&[SET, 0x83, 0, 0], &good[1..]].concat(),
             part(&[attribute(&[0x80, 1], UTF8_STRING, b"a")]),
             part(&[attribute(&[0x81], UTF8_STRING, b"a")]),
             part(&[attribute(&[], UTF8_STRING, b"a")]),

@@ -40,7 +40,7 @@ pub use bearer::BearerTokens;
 #[cfg(feature = "tls")]
 pub use certificate::CertificateSubject;
 pub use challenge::Challenge;
-pub use credentials::{BadCredentials, Credentials, MAX_TOKEN, bearer_token};
+pub use credentials::{BadCredentials, MAX_TOKEN, Presented, bearer_token};
 pub use resource::Resource;
 
 /// Finds out who a client is.
@@ -54,7 +54,7 @@ pub use resource::Resource;
 ///
 /// ```
 /// use http::{StatusCode, request::Parts};
-/// use mcp_http::{Authenticate, Credentials, Refusal};
+/// use mcp_http::{Authenticate, Presented, Refusal};
 /// use mcp_transport_core::{BoxFuture, Principal};
 ///
 /// /// Believes a proxy in front of it, which nobody can get around.
@@ -97,9 +97,9 @@ pub trait Authenticate: Send + Sync {
 
     /// Which credentials of a request this one judges, good or bad; [`AnyOf`] goes by it.
     ///
-    /// Default [`Credentials::Own`]: something, which nobody else can judge.
-    fn finds(&self, parts: &Parts) -> Credentials {
+    /// Default [`Presented::Own`]: something, which nobody else can judge.
+    fn finds(&self, parts: &Parts) -> Presented {
         let _ = parts;
-        Credentials::Own
+        Presented::Own
     }
 }

@@ -14,7 +14,7 @@ use super::options::JwtOptions;
 use super::rejected::Rejected;
 use super::token::Token;
 use crate::auth::scope::is_scope;
-use crate::auth::{Authenticate, Challenge, Credentials, Resource, bearer_token};
+use crate::auth::{Authenticate, Challenge, Presented, Resource, bearer_token};
 use crate::reply::Refusal;
 
 /// More would let in tokens that are long over.
@@ -129,8 +129,8 @@ impl Authenticate for JwtAuthenticator {
         })
     }
 
-    fn finds(&self, parts: &Parts) -> Credentials {
-        Credentials::bearer(parts)
+    fn finds(&self, parts: &Parts) -> Presented {
+        Presented::bearer(parts)
     }
 }
 
