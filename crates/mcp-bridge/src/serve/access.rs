@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use mcp_transport::http::jwt::{Jwks, JwksOptions, JwtAuthenticator, JwtOptions};
 use mcp_transport::http::{
-    AnyOf, Authenticate, BearerTokens, CertificateSubject, Rate, RateLimits, Rates, Resource, Route,
-    RouterOptions, ServerTls,
+    AnyOf, Authenticate, BearerTokens, CertificateSubject, Challenge, Rate, RateLimits, Rates, Resource,
+    Route, RouterOptions, ServerTls,
 };
 
 use crate::peer::text_of;
@@ -113,11 +113,11 @@ impl Args {
         };
         let mut all: Vec<Arc<dyn Authenticate>> = Vec::new();
         for tokens in self.bearers()? {
-            let tokens = match &resource {
-                Some(resource) => tokens.with_resource(resource),
-                None => tokens,
-            };
-            all.push(Arc::new(tokens));
+            // The same as that of the others, so that a client is told one thing.
+            let challenge = Challenge::of(resource.as_ref());
+            let challenge =
+                if self.jwt_scope.is_empty() { challenge } else { challenge.with_scopes(&self.jwt_scope) };
+            all.push(Arc::new(tokens.with_challenge(challenge)));
         }
         all.extend(self.jwt(resource.as_ref())?);
         // A certificate that TLS has asked for comes beside a token, not in its place.
@@ -185,8 +185,8 @@ impl Args {
         else {
             return Ok(None);
         };
-        let uri = audience.parse().map_err(|error| format!("--jwt-audience {audience}: {error}"))?;
-        let resource = Resource::new(uri).and_then(|resource| resource.with_authorization_server(issuer));
+        let resource = audience.parse::<Resource>();
+        let resource = resource.and_then(|resource| resource.with_authorization_server(issuer));
         let scopes = self.jwt_scope.iter().map(String::as_str);
         let resource = resource.and_then(|resource| resource.with_scopes(scopes));
         resource.map(Some).map_err(|error| format!("--jwt-audience {audience}: {}", text_of(&error)))
