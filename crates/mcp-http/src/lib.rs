@@ -79,7 +79,7 @@
 //!
 //! | feature | adds |
 //! |---|---|
-//! | `rate-limit` | [`RateLimits`], buckets for addresses, principals and sessions, by governor; 13 crates |
+//! | `rate-limit` | `RateLimits`, buckets for addresses, principals and sessions, by governor; 13 crates |
 //! | `tls` | `https` for the client, by rustls with ring and the authorities that the system trusts; 12 crates |
 //!
 //! # Limits
