@@ -87,11 +87,11 @@
 //!
 //! | feature | adds |
 //! |---|---|
-//! | `bearer` | [`BearerTokens`]: clients that are known by tokens; 9 crates |
+//! | `bearer` | `BearerTokens`: clients that are known by tokens; 9 crates |
 //! | `http2` | HTTP/2 for the server, where TLS has agreed on it; what `tls` adds, and h2 |
-//! | `jwt` | tokens of OAuth for the server ([`jwt`]), and what `tls` adds; 1 crate more |
-//! | `rate-limit` | [`RateLimits`], buckets for addresses, principals and sessions, by governor; 13 crates |
-//! | `tls` | `https` by rustls with ring: [`ServerTls`] for the server, and who its clients are by their certificates; for the client, with the authorities that the system trusts; 12 crates |
+//! | `jwt` | tokens of OAuth for the server (`jwt`), and what `tls` adds; 1 crate more |
+//! | `rate-limit` | `RateLimits`, buckets for addresses, principals and sessions, by governor; 13 crates |
+//! | `tls` | `https` by rustls with ring: `ServerTls` for the server, and who its clients are by their certificates; for the client, with the authorities that the system trusts; 12 crates |
 //! | `token-command` | `TokenCommand`: a token that a program prints; 2 crates |
 //!
 //! # Limits

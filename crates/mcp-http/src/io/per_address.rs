@@ -78,6 +78,21 @@ mod tests {
     }
 
     #[test]
+    fn one_less_as_many_and_one_more() {
+        let (counts, most) = (PerAddress::default(), crate::ServerOptions::default().max_per_address);
+        assert_eq!(most, 256);
+        let enter = |address: &str| counts.enter(address.parse().unwrap(), most);
+        let mut places: Vec<_> = (0..most).map(|_| enter("192.0.2.1")).collect();
+        assert!(places.iter().all(Option::is_some));
+        assert!(enter("192.0.2.1").is_none() && enter("192.0.2.1").is_none());
+        // What was refused took nothing, and one that ends makes room for one.
+        drop(places.pop());
+        let again = enter("192.0.2.1");
+        assert!(again.is_some() && enter("192.0.2.1").is_none());
+        assert!(PerAddress::default().enter("192.0.2.1".parse().unwrap(), 0).is_none());
+    }
+
+    #[test]
     fn loopback_is_not_counted() {
         let counts = PerAddress::default();
         for address in ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"] {

@@ -106,20 +106,8 @@ impl Default for Rates {
     }
 }
 
-macro_rules! setters {
-    ($($(#[$doc:meta])* $setter:ident: $field:ident: $ty:ty;)*) => {
-        impl Rates {
-            $($(#[$doc])*
-            #[must_use]
-            pub fn $setter(mut self, $field: $ty) -> Self {
-                self.$field = $field;
-                self
-            })*
-        }
-    };
-}
-
-setters! {
+mcp_transport_core::setters! {
+    for Rates;
     /// Sets [`Rates::address`].
     with_address: address: Option<Rate>;
     /// Sets [`Rates::principal`].
