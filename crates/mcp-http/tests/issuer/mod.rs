@@ -2,6 +2,9 @@
 #![allow(dead_code, reason = "no test uses all of it")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests panic")]
 
+pub(crate) mod server;
+pub(crate) mod table;
+
 use std::fmt::{self, Write};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

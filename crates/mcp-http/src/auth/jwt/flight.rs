@@ -57,7 +57,7 @@ impl<T> Flight<T> {
         let Some(mut work) = slot.take() else { return Poll::Ready(()) };
         match work.as_mut().poll(&mut Context::from_waker(&Waker::from(self.bell.clone()))) {
             Poll::Pending => {
-                drop(work);
+                *slot = Some(work);
                 Poll::Pending
             }
             Poll::Ready(outcome) => {
@@ -71,9 +71,34 @@ impl<T> Flight<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
     use std::sync::Arc;
+    use std::task::Poll;
+    use std::time::Duration;
 
     use super::Flight;
+
+    /// Work that is found to be done without having said so: by the third who asks.
+    #[tokio::test]
+    async fn who_waits_is_told_whoever_lands_it() {
+        let mut asked = 0;
+        let work = poll_fn(move |_| {
+            asked += 1;
+            if asked < 3 { Poll::Pending } else { Poll::Ready(asked) }
+        });
+        let flight = Arc::new(Flight::new(work));
+        let waiting: Vec<_> = (0..2).map(|_| flight.clone()).collect();
+        let waiting =
+            waiting.into_iter().map(|flight| tokio::spawn(async move { flight.landed(drop).await }));
+        let waiting: Vec<_> = waiting.collect();
+        tokio::task::yield_now().await;
+        let mut outcome = None;
+        flight.landed(|asked| outcome = Some(asked)).await;
+        assert_eq!(outcome, Some(3));
+        for one in waiting {
+            tokio::time::timeout(Duration::from_secs(20), one).await.unwrap().unwrap();
+        }
+    }
 
     #[tokio::test]
     async fn work_that_panics_holds_up_nobody() {
