@@ -226,7 +226,7 @@ impl Drop for Running {
         if let Some(group) =
             self.0.id().and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?))
         {
-            let _ = group;
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         }
     }
 }
