@@ -30,12 +30,15 @@ fn client(credentials: impl Credentials + 'static) -> HttpClient {
     HttpClient::new(HttpClientOptions::default().with_credentials(Arc::new(credentials)))
 }
 
+/// Status, what was sent, the number of challenges, and the origin.
+type Refused = (u16, Option<String>, usize, String);
+
 /// Says one thing after the other, and writes down what it was told.
 #[derive(Default)]
 struct Told {
     says: Vec<Option<&'static str>>,
     asked: AtomicUsize,
-    refusals: Mutex<Vec<(u16, Option<String>, usize, String)>>,
+    refusals: Mutex<Vec<Refused>>,
     again: bool,
 }
 
