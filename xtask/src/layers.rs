@@ -43,6 +43,7 @@ const ALLOWED: &[&str] = &[
     "futures-sink",
     "getrandom",
     "governor",
+    "h2",
     "http",
     "http-body",
     "http-body-util",

@@ -136,6 +136,8 @@ mod router;
 mod server;
 #[cfg(feature = "tls")]
 mod server_tls;
+#[cfg(feature = "tls")]
+mod server_tls_files;
 mod sessions;
 mod stream;
 #[cfg(feature = "tls")]

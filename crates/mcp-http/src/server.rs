@@ -16,8 +16,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
 #[cfg(feature = "tls")]
-use crate::io::reached;
-use crate::io::{Acceptor, ConnectionEnd, Peer, ServerOptions, Stage, drive};
+use crate::io::drive_tls;
+use crate::io::{Accepted, Acceptor, ConnectionEnd, Peer, ServerOptions, Stage, drive};
 use crate::route::PeerAddr;
 use crate::router::Router;
 #[cfg(feature = "tls")]
@@ -105,6 +105,15 @@ impl Server {
         self
     }
 
+    /// The scheme of its URIs: `https` if it speaks TLS, else `http`.
+    pub fn scheme(&self) -> &'static str {
+        #[cfg(feature = "tls")]
+        if self.tls.is_some() {
+            return "https";
+        }
+        "http"
+    }
+
     /// The address that it is bound to, with the port that it got.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
@@ -150,23 +159,28 @@ impl Server {
         let cut = Arc::new(AtomicUsize::new(0));
         let acceptor = Acceptor::new(self.listener, options);
         #[cfg(feature = "tls")]
-        let mut watching = self.tls.as_ref().map(|tls| Box::pin(tls.watch()));
+        let tls = self.tls;
+        // A new certificate is for new connections, so it is looked for while there are any.
+        #[cfg(feature = "tls")]
+        let mut looking = pin!(async {
+            if let Some(tls) = &tls {
+                tls.keep_looking().await;
+            }
+            std::future::pending::<()>().await
+        });
         loop {
             let accepted = {
                 let mut next = pin!(acceptor.next());
                 let mut draining = pin!(self.control.draining());
                 poll_fn(|cx| {
-                    #[cfg(feature = "tls")]
-                    if let Some(watching) = &mut watching {
-                        // It never ends.
-                        let _ = watching.as_mut().poll(cx);
-                    }
                     while let Poll::Ready(Some(ended)) = connections.poll_join_next(cx) {
                         report(ended);
                     }
                     if draining.as_mut().poll(cx).is_ready() {
                         return Poll::Ready(None);
                     }
+                    #[cfg(feature = "tls")]
+                    let _ = looking.as_mut().poll(cx);
                     next.as_mut().poll(cx).map(Some)
                 })
                 .await
@@ -175,28 +189,22 @@ impl Server {
             let accepted = accepted?;
             let (router, stage, cut) = (router.clone(), stage.subscribe(), cut.clone());
             #[cfg(feature = "tls")]
-            let tls = self.tls.clone();
+            let tls = tls.clone();
             connections.spawn(async move {
-                let _place = accepted.place;
-                let (socket, address) = (accepted.socket, Some(PeerAddr(accepted.peer)));
-                #[cfg(feature = "tls")]
-                if let Some(tls) = tls {
-                    // Apart, so that a connection without TLS is no larger for it.
-                    let driving = Box::pin(drive_tls(tls, socket, address, router, options, stage));
-                    if driving.await == Some(ConnectionEnd::Cut) {
-                        cut.fetch_add(1, Ordering::Relaxed);
-                    }
-                    return;
-                }
-                let driving = drive(socket, Peer::plain(address), router, &options, stage);
-                if driving.await == Some(ConnectionEnd::Cut) {
+                let end = connection(
+                    accepted,
+                    #[cfg(feature = "tls")]
+                    tls,
+                    router,
+                    &options,
+                    stage,
+                );
+                if end.await == Some(ConnectionEnd::Cut) {
                     cut.fetch_add(1, Ordering::Relaxed);
                 }
             });
         }
         drop(acceptor);
-        #[cfg(feature = "tls")]
-        drop(watching);
         let hooks = self.hooks.into_iter().map(|hook| hook()).collect();
         let blocked = self.control.drain(hooks, &mut connections, options.drain).await;
         let cut = cut.load(Ordering::Relaxed) + blocked;
@@ -280,28 +288,22 @@ impl ServerControl {
     }
 }
 
-/// Agrees on TLS, and serves what is in it.
-#[cfg(feature = "tls")]
-async fn drive_tls(
-    tls: ServerTls,
-    socket: tokio::net::TcpStream,
-    address: Option<PeerAddr>,
+/// One connection, which has its place until it has ended.
+async fn connection(
+    accepted: Accepted,
+    #[cfg(feature = "tls")] tls: Option<ServerTls>,
     router: Router,
-    options: ServerOptions,
+    options: &ServerOptions,
     stage: watch::Receiver<Stage>,
 ) -> Option<ConnectionEnd> {
-    let (stream, peer) = {
-        let mut accepting = pin!(tls.accept(socket, address, options.tls_handshake));
-        // Nobody has asked for anything yet, so nobody is waited for.
-        let mut closing = pin!(reached(stage.clone(), Stage::Closing));
-        let accepted = poll_fn(|cx| match closing.as_mut().poll(cx) {
-            Poll::Ready(_) => Poll::Ready(None),
-            Poll::Pending => accepting.as_mut().poll(cx),
-        });
-        accepted.await?
-    };
-    drop(tls);
-    drive(stream, peer, router, &options, stage).await
+    let Accepted { socket, peer, place: _place } = accepted;
+    let peer = Peer::at(PeerAddr(peer));
+    #[cfg(feature = "tls")]
+    if let Some(tls) = tls {
+        // In a box, so that one in clear text does not carry the room that it takes.
+        return Box::pin(drive_tls(socket, tls.current(), peer, router, options, stage)).await;
+    }
+    drive(socket, peer, router, options, stage).await
 }
 
 async fn all_ended(connections: &mut JoinSet<()>) {

@@ -1,41 +1,30 @@
-//! TLS of the server: certificates that are read again when they change, and handshakes within their time.
+//! TLS of the server: a certificate and its key, which may be replaced while it serves.
 
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::{Duration, SystemTime};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
-use mcp_transport_core::{Error, ErrorKind};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::server::WebPkiClientVerifier;
-use tokio_rustls::rustls::{RootCertStore, ServerConfig};
-use tokio_rustls::server::TlsStream;
+use mcp_transport_core::Error;
+use tokio_rustls::rustls::ServerConfig;
 
-use crate::io::{Peer, Protocol};
-use crate::peer_certificate::PeerCertificate;
-use crate::route::PeerAddr;
+use crate::server_tls_files::{Clients, Files, Pair, Stamp};
 
-/// The most bytes of a file of certificates; a chain has some thousand.
-const MAX_FILE: u64 = 1024 * 1024;
 /// How often files are looked at, unless somebody says otherwise: soon enough for whoever has just put new ones there.
 const LOOK: Duration = Duration::from_secs(10);
 
 /// What a server proves itself with, and whom it asks for the same: files, which are read again when they change.
 ///
-/// A new handshake gets the newest pair that works; what was agreed on before stays as it is. When what is read does not
+/// They may be replaced one after the other, in place or by renaming. While a server serves it looks at them from time to
+/// time ([`with_look_every`](Self::with_look_every)), and whoever is told of a change calls [`reload`](Self::reload). A
+/// new handshake gets the newest pair that works; what was agreed on before stays as it is. When what is read does not
 /// work (a file is missing, is no PEM, the key is of another certificate), the pair before it stays, and an error is
-/// logged, once for each change. So two files can be replaced one after the other. TLS 1.2 and 1.3 are spoken, and with
-/// the feature `http2` it is agreed on whether the client speaks that.
+/// logged, once for each change. TLS 1.2 and 1.3 are spoken, without early data, which could be replayed; with the feature
+/// `http2` the client may choose that.
 ///
-/// Everything is made anew for each pair, what clients could resume among it: who was let in by an authority that is
-/// gone is not let in again.
+/// Everything is made anew for each pair, what clients could resume among it. Where clients prove themselves nobody
+/// resumes anything: each handshake looks at the certificate. A connection that is open stays open, also when the authority
+/// of its client is gone.
 ///
 /// ```no_run
 /// # async fn f(router: mcp_http::Router) -> Result<(), mcp_transport_core::Error> {
@@ -56,50 +45,57 @@ struct Shared {
     files: Files,
     every: Duration,
     current: RwLock<Arc<Pair>>,
-    /// The files as they were when they were read the last time, whatever came of it.
-    read: Mutex<Stamps>,
+    read: Mutex<Read>,
 }
 
-struct Files {
-    certificate: PathBuf,
-    key: PathBuf,
-    /// Who issues the certificates of clients.
-    authorities: Option<PathBuf>,
+/// The files as they were when they were read.
+struct Read {
+    good: Stamp,
+    /// Told to the log. It is tried again at each look, since what was wrong may have been a passing thing.
+    bad: Option<Stamp>,
 }
-
-/// What works.
-struct Pair {
-    config: Arc<ServerConfig>,
-    names: Vec<String>,
-}
-
-/// By which a file is known to be another one: when it was written, how long it is, and which one it is on its disk.
-type Stamps = Vec<Option<(SystemTime, u64, u64)>>;
 
 impl ServerTls {
-    /// A chain of certificates, the server's own first, and its key, each PEM. Both are read here.
+    /// A chain of certificates, the server's own first, and its key, each PEM in a regular file of at most 1 MiB; the key
+    /// is PKCS #8, SEC 1 or PKCS #1, without a password. Both are read here.
     ///
     /// # Errors
     ///
     /// Io, when a file cannot be read; misuse, when it is not what it should be, or the key is of another certificate.
-    /// Each names the file.
+    /// Each names the file, and quotes nothing of it.
     pub fn from_files(certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Result<Self, Error> {
-        Self::load(Files { certificate: certificate.into(), key: key.into(), authorities: None }, LOOK)
+        let files = Files {
+            certificate: certificate.into(),
+            key: key.into(),
+            authorities: None,
+            #[cfg(feature = "http2")]
+            http2: true,
+        };
+        Self::load(files, LOOK)
     }
 
     /// Lets in only who has a certificate from an authority of this file, PEM. What a client has proven is among the
-    /// extensions of its requests, as [`PeerCertificate`].
+    /// extensions of its requests, as [`PeerCertificate`](crate::PeerCertificate).
     ///
     /// # Errors
     ///
     /// Those of [`from_files`](Self::from_files).
     pub fn with_client_authorities(self, authorities: impl Into<PathBuf>) -> Result<Self, Error> {
-        let Files { certificate, key, .. } = &self.shared.files;
-        let files = Files {
-            certificate: certificate.clone(),
-            key: key.clone(),
-            authorities: Some(authorities.into()),
-        };
+        self.with_authorities(authorities.into(), Clients::Must)
+    }
+
+    /// The same, but lets in who has no certificate at all: its requests have no
+    /// [`PeerCertificate`](crate::PeerCertificate). Who has one that is not accepted stays out.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`from_files`](Self::from_files).
+    pub fn with_optional_client_authorities(self, authorities: impl Into<PathBuf>) -> Result<Self, Error> {
+        self.with_authorities(authorities.into(), Clients::May)
+    }
+
+    fn with_authorities(self, authorities: PathBuf, clients: Clients) -> Result<Self, Error> {
+        let files = Files { authorities: Some((authorities, clients)), ..self.shared.files.clone() };
         Self::load(files, self.shared.every)
     }
 
@@ -109,14 +105,21 @@ impl ServerTls {
     ///
     /// Those of [`from_files`](Self::from_files): they are read again.
     pub fn with_look_every(self, every: Duration) -> Result<Self, Error> {
-        let Files { certificate, key, authorities } = &self.shared.files;
-        let files =
-            Files { certificate: certificate.clone(), key: key.clone(), authorities: authorities.clone() };
-        Self::load(files, every.max(Duration::from_millis(10)))
+        Self::load(self.shared.files.clone(), every.max(Duration::from_millis(10)))
+    }
+
+    /// Offers HTTP/1.1 alone.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`from_files`](Self::from_files): they are read again.
+    #[cfg(feature = "http2")]
+    pub fn without_http2(self) -> Result<Self, Error> {
+        Self::load(Files { http2: false, ..self.shared.files.clone() }, self.shared.every)
     }
 
     fn load(files: Files, every: Duration) -> Result<Self, Error> {
-        let read = Mutex::new(files.stamps());
+        let read = Mutex::new(Read { good: files.stamp(), bad: None });
         let current = RwLock::new(Arc::new(files.read()?));
         Ok(Self { shared: Arc::new(Shared { files, every, current, read }) })
     }
@@ -127,175 +130,76 @@ impl ServerTls {
     ///
     /// Those of [`from_files`](Self::from_files); then everything is as it was.
     pub fn reload(&self) -> Result<(), Error> {
-        // Before they are read: what changes meanwhile is another change.
-        *self.shared.read.lock().unwrap_or_else(PoisonError::into_inner) = self.shared.files.stamps();
-        let pair = Arc::new(self.shared.files.read()?);
-        let former = {
-            let mut current = self.shared.current.write().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *current, pair)
-        };
-        drop(former);
-        tracing::info!(target: "mcp.http", "the certificate was read again");
-        Ok(())
+        let mut read = self.shared.read();
+        let now = self.shared.files.stamp();
+        self.shared.replace(&mut read, now)
     }
 
     /// The names that the certificate is for, without patterns such as `*.example.com`.
     pub fn names(&self) -> Vec<String> {
-        self.current().names.clone()
+        self.shared.current().names.clone()
+    }
+
+    /// What a handshake that begins now uses.
+    pub(crate) fn current(&self) -> Arc<ServerConfig> {
+        self.shared.current().config.clone()
+    }
+
+    /// Looks at the files from time to time, for ever.
+    pub(crate) async fn keep_looking(&self) {
+        loop {
+            tokio::time::sleep(self.shared.every).await;
+            let shared = self.shared.clone();
+            // A file can be on a disk that does not answer.
+            let _ = tokio::task::spawn_blocking(move || shared.look()).await;
+        }
+    }
+}
+
+impl Shared {
+    fn read(&self) -> MutexGuard<'_, Read> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn current(&self) -> Arc<Pair> {
-        self.shared.current.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Reads the files again each time that they change, for ever.
-    pub(crate) async fn watch(&self) {
-        loop {
-            sleep(self.shared.every).await;
-            let this = self.clone();
-            // A file can be on a disk that does not answer.
-            let _ = tokio::task::spawn_blocking(move || this.look()).await;
-        }
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn look(&self) {
-        let now = self.shared.files.stamps();
-        let changed = *self.shared.read.lock().unwrap_or_else(PoisonError::into_inner) != now;
-        if changed && let Err(error) = self.reload() {
+        let mut read = self.read();
+        let now = self.files.stamp();
+        if now == read.good {
+            return;
+        }
+        let is_told = read.bad.as_ref() == Some(&now);
+        if let Err(error) = self.replace(&mut read, now)
+            && !is_told
+        {
             let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
             tracing::error!(target: "mcp.http", %error, cause, "the certificate stays as it was");
         }
     }
 
-    /// Agrees with a client, within a time.
-    pub(crate) async fn accept<S>(
-        &self,
-        socket: S,
-        address: Option<PeerAddr>,
-        within: Duration,
-    ) -> Option<(Box<TlsStream<S>>, Peer)>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
-        let acceptor = TlsAcceptor::from(self.current().config.clone());
-        let stream = match timeout(within, acceptor.accept(socket)).await {
-            Ok(Ok(stream)) => Box::new(stream),
-            Ok(Err(error)) => {
-                tracing::debug!(target: "mcp.http", %error, "TLS handshake failed");
-                return None;
+    /// The lock is held all the while: of two that read, the later one has the last word.
+    fn replace(&self, read: &mut Read, now: Stamp) -> Result<(), Error> {
+        match self.files.read() {
+            Ok(pair) => {
+                *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(pair);
+                *read = Read { good: now, bad: None };
+                tracing::info!(target: "mcp.http", "the certificate was read again");
+                Ok(())
             }
-            Err(_) => {
-                tracing::debug!(target: "mcp.http", "TLS handshake not done in time");
-                return None;
+            Err(error) => {
+                read.bad = Some(now);
+                Err(error)
             }
-        };
-        let (_, session) = stream.get_ref();
-        let protocol = match session.alpn_protocol() {
-            #[cfg(feature = "http2")]
-            Some(b"h2") => Protocol::Http2,
-            _ => Protocol::Http1,
-        };
-        let certificate = session.peer_certificates().and_then(<[_]>::first);
-        let certificate = certificate.map(|certificate| PeerCertificate::new(certificate.to_vec()));
-        Some((stream, Peer { address, protocol, certificate }))
+        }
     }
-}
-
-impl Files {
-    fn all(&self) -> impl Iterator<Item = &Path> {
-        [Some(&self.certificate), Some(&self.key), self.authorities.as_ref()]
-            .into_iter()
-            .flatten()
-            .map(|path| &**path)
-    }
-
-    fn stamps(&self) -> Stamps {
-        self.all().map(|path| stamp(path).ok()).collect()
-    }
-
-    fn read(&self) -> Result<Pair, Error> {
-        let chain = certificates(&self.certificate)?;
-        let text = text(&self.key)?;
-        let key = PrivateKeyDer::from_pem_slice(&text)
-            .map_err(|error| misuse(&self.key, "no private key in PEM").with_source(error))?;
-        let names = names(chain.first());
-        // The process's default provider is somebody else's choice, or nobody's.
-        let provider = Arc::new(ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider.clone())
-            .with_safe_default_protocol_versions()
-            .map_err(|error| Error::new(ErrorKind::Internal, "TLS cannot be set up").with_source(error))?;
-        let config = match &self.authorities {
-            None => config.with_no_client_auth(),
-            Some(path) => {
-                let mut roots = RootCertStore::empty();
-                for authority in certificates(path)? {
-                    roots.add(authority).map_err(|error| {
-                        misuse(path, "not the certificate of an authority").with_source(error)
-                    })?;
-                }
-                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
-                config.with_client_cert_verifier(
-                    verifier.map_err(|error| misuse(path, "no authority to trust").with_source(error))?,
-                )
-            }
-        };
-        let mut config = config.with_single_cert(chain, key).map_err(|error| {
-            misuse(&self.key, "not a key that can be used, or not that of the certificate").with_source(error)
-        })?;
-        config.alpn_protocols = if cfg!(feature = "http2") {
-            vec![b"h2".to_vec(), b"http/1.1".to_vec()]
-        } else {
-            vec![b"http/1.1".to_vec()]
-        };
-        Ok(Pair { config: Arc::new(config), names })
-    }
-}
-
-fn stamp(path: &Path) -> io::Result<(SystemTime, u64, u64)> {
-    let metadata = fs::metadata(path)?;
-    #[cfg(unix)]
-    let number = std::os::unix::fs::MetadataExt::ino(&metadata);
-    #[cfg(not(unix))]
-    let number = 0;
-    Ok((metadata.modified()?, metadata.len(), number))
-}
-
-fn text(path: &Path) -> Result<Vec<u8>, Error> {
-    let failed = |error| Error::io(format!("{}: cannot be read", path.display()), error);
-    let mut text = Vec::new();
-    File::open(path).map_err(failed)?.take(MAX_FILE + 1).read_to_end(&mut text).map_err(failed)?;
-    if text.len() as u64 > MAX_FILE {
-        return Err(misuse(path, "larger than 1 MiB"));
-    }
-    Ok(text)
-}
-
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let text = text(path)?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    let found = found.map_err(|error| misuse(path, "no certificate in PEM").with_source(error))?;
-    if found.is_empty() { Err(misuse(path, "no certificate in PEM")) } else { Ok(found) }
-}
-
-/// The names of a certificate. One that cannot be read has none: rustls says what is wrong with it.
-fn names(leaf: Option<&CertificateDer<'_>>) -> Vec<String> {
-    let leaf = leaf.and_then(|leaf| webpki::EndEntityCert::try_from(leaf).ok());
-    let names = leaf.iter().flat_map(|leaf| leaf.valid_dns_names());
-    names.filter(|name| !name.contains('*')).map(str::to_owned).collect()
-}
-
-fn misuse(path: &Path, what: &str) -> Error {
-    Error::new(ErrorKind::Misuse, format!("{}: {what}", path.display()))
 }
 
 /// Where the files are, and nothing that is in them.
 impl fmt::Debug for ServerTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Files { certificate, key, authorities } = &self.shared.files;
-        f.debug_struct("ServerTls")
-            .field("certificate", certificate)
-            .field("key", key)
-            .field("client_authorities", authorities)
-            .finish_non_exhaustive()
+        f.debug_struct("ServerTls").field("files", &self.shared.files).finish_non_exhaustive()
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::ServerOptions;
 
-/// Why a connection was ended by this side.
+/// Why a connection, or one stream of it, was ended by this side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ConnectionEnd {
@@ -19,7 +19,7 @@ pub enum ConnectionEnd {
     SlowHead,
     /// No further request came.
     Idle,
-    /// A write made no progress: the peer does not read.
+    /// A write made no progress: the peer does not read. In HTTP/2 it may be that only this stream was ended.
     WriteStalled,
     /// The server was shut down and did not wait any longer.
     Cut,
@@ -56,32 +56,21 @@ impl fmt::Display for ConnectionEnd {
 ///
 /// What a stream keeps of it tells, when the stream is dropped, why.
 #[derive(Clone)]
-pub struct ConnectionHandle(Arc<Mutex<Clock>>);
+pub struct ConnectionHandle {
+    clock: Arc<Mutex<Clock>>,
+    /// The stream that the request came on.
+    #[cfg(feature = "http2")]
+    stream: Option<super::StreamClock>,
+}
 
 /// What is spoken on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
+    /// One request at a time.
     Http1,
+    /// Many at once, each on a stream of its own.
     #[cfg(feature = "http2")]
     Http2,
-}
-
-/// A request that is at work.
-pub(crate) struct Flight(Option<ConnectionHandle>);
-
-impl Flight {
-    /// It goes on elsewhere, until the connection ends.
-    pub(crate) fn goes_on(&mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Flight {
-    fn drop(&mut self) {
-        if let Some(handle) = self.0.take() {
-            handle.reply_done();
-        }
-    }
 }
 
 /// How long each thing may take.
@@ -107,6 +96,8 @@ impl From<&ServerOptions> for Clocks {
     }
 }
 
+/// HTTP/1.1:
+///
 /// ```text
 ///  First ──byte──▶ Head ──request──▶ Busy ──reply written──▶ Idle
 ///                   ▲                                          │
@@ -114,8 +105,11 @@ impl From<&ServerOptions> for Clocks {
 ///  any ──our side shut──▶ Linger
 /// ```
 ///
-/// In HTTP/2 there is no Head: bytes come for many reasons, and what is not yet a request is Idle. Busy is while any
-/// request is.
+/// HTTP/2, where bytes are not requests: a PING keeps nothing alive.
+///
+/// ```text
+///  First ──byte──▶ Idle ──request──▶ Busy ──last reply handed over──▶ Idle
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     First,
@@ -126,88 +120,76 @@ enum Phase {
 }
 
 struct Clock {
+    protocol: Protocol,
     phase: Phase,
     since: Instant,
     blocked: Option<Instant>,
     end: Option<ConnectionEnd>,
-    protocol: Protocol,
-    /// Requests whose reply is not done.
-    requests: u32,
-    #[cfg(feature = "http2")]
-    replies: u64,
-    /// Replies of HTTP/2 that their reader has no window for, and since when; as many as there are requests, at most.
-    stalled: Vec<(u64, Instant)>,
 }
 
 impl ConnectionHandle {
-    pub(crate) fn new(protocol: Protocol) -> Self {
-        Self(Arc::new(Mutex::new(Clock {
+    pub(crate) fn new() -> Self {
+        let clock = Clock {
+            protocol: Protocol::Http1,
             phase: Phase::First,
             since: Instant::now(),
             blocked: None,
             end: None,
-            protocol,
-            requests: 0,
+        };
+        Self {
+            clock: Arc::new(Mutex::new(clock)),
             #[cfg(feature = "http2")]
-            replies: 0,
-            stalled: Vec::new(),
-        })))
+            stream: None,
+        }
     }
 
-    /// Why this side ended the connection; `None` while it lives, and when the peer ended it.
+    /// The same connection, as the requests of one stream see it.
+    #[cfg(feature = "http2")]
+    pub(crate) fn of_stream(&self, stream: super::StreamClock) -> Self {
+        Self { clock: self.clock.clone(), stream: Some(stream) }
+    }
+
+    /// Why this side ended the connection, or, in HTTP/2, the stream; `None` while it lives, and when the peer ended it
+    /// or is gone.
     pub fn end(&self) -> Option<ConnectionEnd> {
-        self.lock().end
+        let end = self.lock().end;
+        #[cfg(feature = "http2")]
+        let end = end.or_else(|| self.stream.as_ref()?.end());
+        end
     }
 
     pub(crate) fn ended(&self, end: ConnectionEnd) {
         self.lock().end.get_or_insert(end);
     }
 
+    /// From now on this is spoken, and nothing of it has come yet: what came before was the handshake.
+    #[cfg(feature = "tls")]
+    pub(crate) fn speaks(&self, protocol: Protocol) {
+        let mut clock = self.lock();
+        clock.protocol = protocol;
+        clock.enter(Phase::First);
+    }
+
     pub(crate) fn bytes_came(&self) {
         let mut clock = self.lock();
-        match (clock.phase, clock.protocol) {
-            (Phase::First | Phase::Idle, Protocol::Http1) => clock.enter(Phase::Head),
+        match (clock.protocol, clock.phase) {
+            (Protocol::Http1, Phase::First | Phase::Idle) => clock.enter(Phase::Head),
             #[cfg(feature = "http2")]
-            (Phase::First, Protocol::Http2) => clock.enter(Phase::Idle),
+            (Protocol::Http2, Phase::First) => clock.enter(Phase::Idle),
             _ => {}
         }
     }
 
-    /// A request came; it is at work until what is returned is dropped.
-    pub(crate) fn request_came(&self) -> Flight {
-        let mut clock = self.lock();
-        clock.requests += 1;
-        clock.enter(Phase::Busy);
-        Flight(Some(self.clone()))
+    pub(crate) fn request_came(&self) {
+        self.lock().enter(Phase::Busy);
     }
 
-    fn reply_done(&self) {
+    /// No request is left.
+    pub(crate) fn reply_done(&self) {
         let mut clock = self.lock();
-        clock.requests = clock.requests.saturating_sub(1);
-        if clock.requests == 0 && clock.phase != Phase::Linger {
+        if clock.phase == Phase::Busy {
             clock.enter(Phase::Idle);
         }
-    }
-
-    /// A number for a reply.
-    #[cfg(feature = "http2")]
-    pub(crate) fn next_reply(&self) -> u64 {
-        let mut clock = self.lock();
-        clock.replies += 1;
-        clock.replies
-    }
-
-    /// A part of a reply was handed over, and the next is not asked for until there is room for it.
-    #[cfg(feature = "http2")]
-    pub(crate) fn waits_for_window(&self, reply: u64) {
-        let mut clock = self.lock();
-        clock.stalled.push((reply, Instant::now()));
-    }
-
-    /// There is room, or the reply is over.
-    #[cfg(feature = "http2")]
-    pub(crate) fn has_window(&self, reply: u64) {
-        self.lock().stalled.retain(|(stalled, _)| *stalled != reply);
     }
 
     pub(crate) fn lingers(&self) {
@@ -223,7 +205,13 @@ impl ConnectionHandle {
     }
 
     pub(crate) fn write_moved(&self) {
-        self.lock().blocked = None;
+        let mut clock = self.lock();
+        let was_blocked = clock.blocked.take().is_some();
+        // The rest of a reply that hyper holds already: its reader is slow, and not idle. HTTP/2 hands over only the last
+        // frames so early, and writes for other reasons too.
+        if was_blocked && (clock.protocol, clock.phase) == (Protocol::Http1, Phase::Idle) {
+            clock.enter(Phase::Idle);
+        }
     }
 
     /// When something takes too long, if nothing happens until then, and what it is called.
@@ -236,10 +224,8 @@ impl ConnectionHandle {
             Phase::Linger => Some((clock.since + clocks.linger, None)),
             Phase::Busy => None,
         };
-        // In the order in which they began.
-        let stalled = clock.stalled.first().map(|(_, since)| *since);
-        let blocked = clock.blocked.into_iter().chain(stalled).min();
-        let writing = blocked.map(|since| (since + clocks.write_stall, Some(ConnectionEnd::WriteStalled)));
+        let writing =
+            clock.blocked.map(|blocked| (blocked + clocks.write_stall, Some(ConnectionEnd::WriteStalled)));
         match (reading, writing) {
             (Some(reading), Some(writing)) => Some(if writing.0 <= reading.0 { writing } else { reading }),
             (reading, writing) => reading.or(writing),
@@ -247,7 +233,7 @@ impl ConnectionHandle {
     }
 
     fn lock(&self) -> MutexGuard<'_, Clock> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.clock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -13,13 +13,11 @@ use tokio::time::{Instant, sleep_until};
 
 use super::guarded::Guarded;
 #[cfg(feature = "http2")]
-use super::http2::Http2;
-use super::served::Served;
+use super::http2::Multiplexed;
+use super::served::{OneByOne, Peer, Served};
 use super::stream::{Handover, Streaming};
+use super::watched::Watched;
 use super::{Clocks, ConnectionEnd, ConnectionHandle, Protocol, ServerOptions};
-#[cfg(feature = "tls")]
-use crate::peer_certificate::PeerCertificate;
-use crate::route::PeerAddr;
 use crate::router::Router;
 
 /// How far a shutdown is.
@@ -35,46 +33,53 @@ pub(crate) enum Stage {
     Cut,
 }
 
-/// What is known of the other end before it asks for anything.
-pub(crate) struct Peer {
-    pub(crate) address: Option<PeerAddr>,
-    pub(crate) protocol: Protocol,
-    #[cfg(feature = "tls")]
-    pub(crate) certificate: Option<PeerCertificate>,
-}
-
-impl Peer {
-    /// Without TLS: HTTP/1.1, and no certificate.
-    pub(crate) fn plain(address: Option<PeerAddr>) -> Self {
-        Self {
-            address,
-            protocol: Protocol::Http1,
-            #[cfg(feature = "tls")]
-            certificate: None,
-        }
-    }
-}
-
 /// hyper's buffers of one connection grow up to this.
 const MAX_BUFFER: usize = 64 * 1024;
 
-/// Serves one connection until it ends, and says why if it was this side that ended it. Dropping the future ends it at
-/// once.
-pub(crate) async fn drive<S>(
+/// Serves one connection in clear text until it ends, and says why if it was this side that ended it. Dropping the
+/// future ends it at once.
+pub(crate) fn drive<S>(
     socket: S,
     peer: Peer,
     router: Router,
     options: &ServerOptions,
     stage: watch::Receiver<Stage>,
+) -> impl Future<Output = Option<ConnectionEnd>> + Send + use<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let handle = ConnectionHandle::new();
+    let io = Watched::new(socket, handle.clone());
+    converse(io, Protocol::Http1, Served { router, handle, peer, stage }, options)
+}
+
+/// Speaks HTTP over a connection that has just begun.
+pub(super) fn converse<S>(
+    io: S,
+    protocol: Protocol,
+    served: Served,
+    options: &ServerOptions,
+) -> impl Future<Output = Option<ConnectionEnd>> + Send + use<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (clocks, handle, stage) = (Clocks::from(options), served.handle.clone(), served.stage.clone());
+    let speaking = Speaking::new(Guarded::new(io, handle.clone()), protocol, served, options);
+    run(speaking, clocks, handle, stage)
+}
+
+async fn run<S>(
+    mut speaking: Speaking<S>,
+    clocks: Clocks,
+    handle: ConnectionHandle,
+    stage: watch::Receiver<Stage>,
 ) -> Option<ConnectionEnd>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let clocks = Clocks::from(options);
-    let handle = ConnectionHandle::new(peer.protocol);
-    let mut speaking = Speaking::new(socket, &handle, peer, router, options.max_head, stage.clone());
     let mut timer = pin!(sleep_until(Instant::now() + clocks.first_byte));
     let mut stopping = pin!(reached(stage.clone(), Stage::Closing));
+    let mut parting = None;
     let result = poll_fn(|cx| {
         while let Poll::Ready(now) = stopping.as_mut().poll(cx) {
             if now == Stage::Cut {
@@ -96,6 +101,14 @@ where
                 break;
             }
             if Instant::now() >= deadline {
+                if end == Some(ConnectionEnd::Idle) && speaking.parts() {
+                    parting = end;
+                    handle.lingers();
+                    if let Poll::Ready(result) = speaking.poll(cx, &handle) {
+                        return Poll::Ready(Some(result));
+                    }
+                    continue;
+                }
                 if let Some(end) = end {
                     handle.ended(end);
                 }
@@ -106,7 +119,11 @@ where
         Poll::Pending
     })
     .await;
-    let end = handle.end();
+    #[cfg(feature = "http2")]
+    if let Speaking::Http2(connection) = speaking {
+        connection.end().await;
+    }
+    let end = handle.end().or(parting);
     match (result, end) {
         (_, Some(end)) => tracing::debug!(target: "mcp.http", %end, "connection ended here"),
         (Some(Err(error)), None) => tracing::debug!(target: "mcp.http", %error, "connection failed"),
@@ -116,7 +133,7 @@ where
 }
 
 /// Waits for a stage, or one behind it. A server that is gone has no more to say: that is the last.
-pub(crate) async fn reached(mut stage: watch::Receiver<Stage>, wanted: Stage) -> Stage {
+pub(super) async fn reached(mut stage: watch::Receiver<Stage>, wanted: Stage) -> Stage {
     stage.wait_for(|now| *now >= wanted).await.map_or(Stage::Cut, |now| *now)
 }
 
@@ -124,33 +141,27 @@ pub(crate) async fn reached(mut stage: watch::Receiver<Stage>, wanted: Stage) ->
 ///
 /// hyper is in a box, so that a stream does not carry the room that it took.
 enum Speaking<S> {
-    #[cfg(feature = "http2")]
-    Http2(Box<Http2<S>>),
-    Hyper(Box<http1::Connection<TokioIo<Guarded<S>>, Served>>, Handover),
+    Hyper(Box<http1::Connection<TokioIo<Guarded<S>>, OneByOne>>, Handover),
     Stream(Streaming<S>),
+    /// hyper as well, and to the end.
+    #[cfg(feature = "http2")]
+    Http2(Multiplexed<S>),
     /// Nobody any more.
     Over,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Speaking<S> {
-    fn new(
-        socket: S,
-        handle: &ConnectionHandle,
-        peer: Peer,
-        router: Router,
-        max_head: usize,
-        stage: watch::Receiver<Stage>,
-    ) -> Self {
-        let guarded = Guarded::new(socket, handle.clone());
-        let handover = Handover::default();
-        #[cfg(feature = "http2")]
-        let protocol = peer.protocol;
-        let service = Served { router, handle: handle.clone(), handover: handover.clone(), peer, stage };
-        #[cfg(feature = "http2")]
-        if protocol == Protocol::Http2 {
-            return Self::Http2(Box::new(Http2::new(guarded, service, max_head)));
+    fn new(io: Guarded<S>, protocol: Protocol, served: Served, options: &ServerOptions) -> Self {
+        match protocol {
+            Protocol::Http1 => Self::http1(io, served, options.max_head),
+            #[cfg(feature = "http2")]
+            Protocol::Http2 => Self::Http2(Multiplexed::new(io, served, options)),
         }
-        let io = TokioIo::new(guarded);
+    }
+
+    fn http1(io: Guarded<S>, served: Served, max_head: usize) -> Self {
+        let handover = Handover::default();
+        let service = OneByOne { served, handover: handover.clone() };
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             // hyper has one clock for the head and for the time between requests; ours are two.
@@ -158,18 +169,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Speaking<S> {
             .max_header_size(max_head)
             .max_buf_size(MAX_BUFFER.max(max_head))
             .half_close(false)
-            .serve_connection(io, service);
+            .serve_connection(TokioIo::new(io), service);
         Self::Hyper(Box::new(connection), handover)
     }
 
     /// No request after the one that it is at. A stream is the last one in any case.
     fn finish(&mut self) {
         match self {
+            Self::Hyper(connection, _) => Pin::new(&mut **connection).graceful_shutdown(),
             #[cfg(feature = "http2")]
             Self::Http2(connection) => connection.finish(),
-            Self::Hyper(connection, _) => Pin::new(&mut **connection).graceful_shutdown(),
             Self::Stream(_) | Self::Over => {}
         }
+    }
+
+    /// Begins to end what nobody uses, and says whether that takes a moment: the client is told, which may be about to
+    /// use it (RFC 9113 6.8, RFC 8446 6.1). What it has begun by then is answered.
+    fn parts(&mut self) -> bool {
+        self.finish();
+        !matches!(self, Self::Stream(_) | Self::Over)
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, handle: &ConnectionHandle) -> Poll<io::Result<()>> {
@@ -188,9 +206,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Speaking<S> {
             }
         }
         match self {
+            Self::Stream(stream) => stream.poll(cx),
             #[cfg(feature = "http2")]
             Self::Http2(connection) => connection.poll(cx),
-            Self::Stream(stream) => stream.poll(cx),
             _ => Poll::Ready(Ok(())),
         }
     }

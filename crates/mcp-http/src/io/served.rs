@@ -1,4 +1,4 @@
-//! The router, as one connection sees it, and replies on their way out.
+//! The router, as one connection sees it.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -15,29 +15,46 @@ use hyper::service::Service;
 use mcp_transport_core::BoxFuture;
 use tokio::sync::watch;
 
-use super::clock::Flight;
-use super::drive::{Peer, Stage};
+use super::ConnectionHandle;
+use super::drive::Stage;
 use super::stream::{Framing, Handover};
-use super::{ConnectionHandle, Protocol};
 use crate::reply::{Reply, ReplyBody};
+use crate::route::PeerAddr;
 use crate::router::Router;
 
-/// The router, as one connection sees it.
-pub(super) struct Served {
-    pub(super) router: Router,
-    pub(super) handle: ConnectionHandle,
-    pub(super) handover: Handover,
-    pub(super) peer: Peer,
-    pub(super) stage: watch::Receiver<Stage>,
+/// Who is at the other end, as far as the connection tells.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Peer {
+    pub(crate) address: Option<PeerAddr>,
+    #[cfg(feature = "tls")]
+    pub(crate) certificate: Option<crate::PeerCertificate>,
 }
 
-impl Service<Request<Incoming>> for Served {
-    type Response = Response<Tracked>;
-    type Error = Infallible;
-    type Future = Answering;
+impl Peer {
+    pub(crate) fn at(address: PeerAddr) -> Self {
+        Self {
+            address: Some(address),
+            #[cfg(feature = "tls")]
+            certificate: None,
+        }
+    }
+}
 
-    fn call(&self, mut request: Request<Incoming>) -> Answering {
-        let flight = self.handle.request_came();
+/// What every request of a connection is given, whatever is spoken on it.
+pub(crate) struct Served {
+    pub(crate) router: Router,
+    pub(crate) handle: ConnectionHandle,
+    pub(crate) peer: Peer,
+    pub(crate) stage: watch::Receiver<Stage>,
+}
+
+impl Served {
+    /// Has the router answer, when it is polled.
+    pub(crate) fn ask(
+        &self,
+        mut request: Request<Incoming>,
+        handle: ConnectionHandle,
+    ) -> BoxFuture<'static, Result<Reply, Infallible>> {
         let extensions = request.extensions_mut();
         if let Some(address) = self.peer.address {
             extensions.insert(address);
@@ -46,30 +63,34 @@ impl Service<Request<Incoming>> for Served {
         if let Some(certificate) = &self.peer.certificate {
             extensions.insert(certificate.clone());
         }
-        extensions.insert(self.handle.clone());
-        let framing = Framing::of(&request);
-        let answer = self.router.call(request);
-        Answering {
-            answer,
-            framing,
-            protocol: self.peer.protocol,
-            flight: Some(flight),
-            #[cfg(feature = "http2")]
-            handle: self.handle.clone(),
-            handover: self.handover.clone(),
-            stage: self.stage.clone(),
-        }
+        extensions.insert(handle);
+        self.router.call(request)
     }
 }
 
-/// A request at work. Dropping it drops its handler.
-pub(super) struct Answering {
+/// The service of HTTP/1.
+pub(crate) struct OneByOne {
+    pub(crate) served: Served,
+    pub(crate) handover: Handover,
+}
+
+impl Service<Request<Incoming>> for OneByOne {
+    type Response = Response<Tracked>;
+    type Error = Infallible;
+    type Future = Answering;
+
+    fn call(&self, request: Request<Incoming>) -> Answering {
+        let (handle, handover) = (self.served.handle.clone(), self.handover.clone());
+        handle.request_came();
+        let framing = Framing::of(&request);
+        let answer = self.served.ask(request, handle.clone());
+        Answering { answer, framing, handle, handover, stage: self.served.stage.clone() }
+    }
+}
+
+pub(crate) struct Answering {
     answer: BoxFuture<'static, Result<Reply, Infallible>>,
     framing: Option<Framing>,
-    protocol: Protocol,
-    /// `None` once there is a reply.
-    flight: Option<Flight>,
-    #[cfg(feature = "http2")]
     handle: ConnectionHandle,
     handover: Handover,
     stage: watch::Receiver<Stage>,
@@ -79,58 +100,29 @@ impl Future for Answering {
     type Output = Result<Response<Tracked>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        this.answer.as_mut().poll(cx).map_ok(|mut reply| {
-            let mut way = Way::Whole;
-            match this.protocol {
-                Protocol::Http1 => {
-                    let framing = this.framing.filter(|_| Framing::is_of(&reply));
-                    if framing.is_some() || *this.stage.borrow() > Stage::Serving {
-                        reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-                    }
-                    if let Some(framing) = framing {
-                        way = Way::HandedOver(this.handover.clone(), framing);
-                    }
-                }
-                #[cfg(feature = "http2")]
-                Protocol::Http2 => {
-                    // RFC 9113 8.2.2: what concerns the connection is not said in headers.
-                    reply.headers_mut().remove(CONNECTION);
-                    if reply.body().is_stream() {
-                        way = Way::Windowed(Window::new(this.handle.clone()));
-                    }
-                }
+        self.answer.as_mut().poll(cx).map_ok(|mut reply| {
+            let framing = self.framing.filter(|_| Framing::is_of(&reply));
+            if framing.is_some() || *self.stage.borrow() > Stage::Serving {
+                reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            reply.map(|body| Tracked { body: Some(body), flight: this.flight.take(), way })
+            let handover = framing.map(|framing| (self.handover.clone(), framing));
+            reply.map(|body| Tracked { body: Some(body), handle: self.handle.clone(), handover })
         })
     }
 }
 
-/// How a body is asked for.
-enum Way {
-    /// By hyper, to its end.
-    Whole,
-    /// By hyper, until it has nothing to say for now; then it leaves hyper.
-    HandedOver(Handover, Framing),
-    /// By hyper, when its reader has a window for it.
-    #[cfg(feature = "http2")]
-    Windowed(Window),
-}
-
-/// A body that tells the clock when it is done.
-pub(super) struct Tracked {
+/// A body that tells the clock when it is done, or leaves hyper when it has nothing to say for now.
+pub(crate) struct Tracked {
     /// `None` while it is left to the handover.
     body: Option<ReplyBody>,
-    flight: Option<Flight>,
-    way: Way,
+    handle: ConnectionHandle,
+    handover: Option<(Handover, Framing)>,
 }
 
 impl Drop for Tracked {
     fn drop(&mut self) {
-        if self.body.is_none()
-            && let Some(flight) = &mut self.flight
-        {
-            flight.goes_on();
+        if self.body.is_some() {
+            self.handle.reply_done();
         }
     }
 }
@@ -144,20 +136,8 @@ impl Body for Tracked {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         let this = &mut *self;
-        let (handover, framing) = match &mut this.way {
-            Way::HandedOver(handover, framing) => (handover, framing),
-            Way::Whole => {
-                return this.body.as_mut().map_or(Poll::Pending, |body| Pin::new(body).poll_frame(cx));
-            }
-            #[cfg(feature = "http2")]
-            Way::Windowed(window) => {
-                window.is_open();
-                let frame = this.body.as_mut().map_or(Poll::Pending, |body| Pin::new(body).poll_frame(cx));
-                if matches!(frame, Poll::Ready(Some(Ok(_)))) {
-                    window.waits();
-                }
-                return frame;
-            }
+        let Some((handover, framing)) = &this.handover else {
+            return this.body.as_mut().map_or(Poll::Pending, |body| Pin::new(body).poll_frame(cx));
         };
         // It is asked again when hyper could not write all that it has, and so was not parted with.
         let Some(mut body) = this.body.take().or_else(|| handover.take()) else { return Poll::Pending };
@@ -176,41 +156,5 @@ impl Body for Tracked {
 
     fn size_hint(&self) -> SizeHint {
         self.body.as_ref().map_or_else(SizeHint::default, Body::size_hint)
-    }
-}
-
-/// Tells the clock how long a reader has had no window for the next part of a reply.
-///
-/// hyper asks a body for more as soon as the reader has room for a byte; so when it does not ask, there is none.
-#[cfg(feature = "http2")]
-struct Window {
-    handle: ConnectionHandle,
-    reply: u64,
-    waits: bool,
-}
-
-#[cfg(feature = "http2")]
-impl Window {
-    fn new(handle: ConnectionHandle) -> Self {
-        let reply = handle.next_reply();
-        Self { handle, reply, waits: false }
-    }
-
-    fn waits(&mut self) {
-        self.waits = true;
-        self.handle.waits_for_window(self.reply);
-    }
-
-    fn is_open(&mut self) {
-        if std::mem::take(&mut self.waits) {
-            self.handle.has_window(self.reply);
-        }
-    }
-}
-
-#[cfg(feature = "http2")]
-impl Drop for Window {
-    fn drop(&mut self) {
-        self.is_open();
     }
 }
