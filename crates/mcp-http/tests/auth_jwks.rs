@@ -6,6 +6,7 @@ mod said;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use http::{HeaderMap, Uri};
 use issuer::server::{Issuer, here, status};
@@ -176,7 +177,7 @@ async fn answers_that_are_no_keys() {
         let shown = format!("{status}, {} bytes", body.len());
         issuer.says(status, None, body);
         let jwks = issuer.jwks();
-        let traced = Traced::default();
+        let traced = Traced::new();
         let guard = tracing::subscriber::set_default(traced.clone());
         let fetched = jwks.prefetch().await;
         drop(guard);
@@ -309,7 +310,9 @@ async fn keys_over_https() {
     own.insert("x-own", "1".parse().unwrap());
     let trusting =
         HttpClientOptions::default().with_extra_roots(include_bytes!("tls/authority.pem")).unwrap();
-    let options = JwksOptions::default().with_client(trusting.with_headers(own).with_cookies(true));
+    // What is fixed is not taken from elsewhere.
+    let trusting = trusting.with_connect(Duration::ZERO).with_head(Duration::ZERO).with_max_body(0);
+    let options = JwksOptions::default().with_client(trusting.with_headers(own));
     let jwks = Jwks::from_url(uri.clone(), options.clone().allow_private_networks()).unwrap();
     let authenticator = JwtAuthenticator::new(self::options(), jwks).unwrap();
     assert_eq!(status(&authenticator, &good(By::Ed25519)).await, 200);

@@ -114,22 +114,21 @@ async fn a_fetch_that_nobody_waits_for_rests() {
     // One that has been left for longer than any may take is begun anew, and is no failure.
     let authenticator = issuer.authenticator();
     issuer.open.send_replace(false);
-    let traced = Traced::default();
+    let traced = Traced::new();
     let guard = tracing::subscriber::set_default(traced.clone());
-    let left = || async {
-        let mut request = Box::pin(status(&authenticator, &token));
-        let mut asked = Box::pin(issuer.is_asked(2));
-        std::future::poll_fn(|cx| {
-            assert!(request.as_mut().poll(cx).is_pending());
-            asked.as_mut().poll(cx)
-        })
-        .await;
-    };
-    left().await;
+    let mut first = Box::pin(status(&authenticator, &token));
+    let mut asked = Box::pin(issuer.is_asked(2));
+    std::future::poll_fn(|cx| {
+        assert!(first.as_mut().poll(cx).is_pending());
+        asked.as_mut().poll(cx)
+    })
+    .await;
     pass(7 * SECOND).await;
     issuer.open.send_replace(true);
     assert_eq!(status(&authenticator, &token).await, 200);
     assert_eq!(issuer.asked(), 3);
+    // Who comes back to the old one has the new keys, whatever became of it.
+    assert_eq!(first.await, 200);
     drop(guard);
     assert!(!traced.text().contains("cannot be fetched"), "{}", traced.text());
 }

@@ -26,7 +26,7 @@ use ring::{hmac, rand};
 use serde_json::{Value, json};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
+use tracing::{Dispatch, Event, Metadata, Subscriber};
 
 pub(crate) const ISSUER: &str = "https://login.example";
 pub(crate) const AUDIENCE: &str = "https://mcp.example/mcp";
@@ -316,7 +316,7 @@ impl Judged {
 }
 
 pub(crate) async fn judge(authenticator: &JwtAuthenticator, parts: &Parts) -> Judged {
-    let traced = Traced::default();
+    let traced = Traced::new();
     let guard = tracing::subscriber::set_default(traced.clone());
     let outcome = authenticator.authenticate(parts).await;
     drop(guard);
@@ -331,6 +331,14 @@ pub(crate) async fn judge(authenticator: &JwtAuthenticator, parts: &Parts) -> Ju
 pub(crate) struct Traced(Arc<Mutex<String>>);
 
 impl Traced {
+    /// While a process has one subscriber, a place that traces for the first time on a thread without it is taken to
+    /// interest nobody. So there are always two.
+    pub(crate) fn new() -> Self {
+        static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Traced::default()));
+        LazyLock::force(&ANOTHER);
+        Self::default()
+    }
+
     pub(crate) fn text(&self) -> String {
         self.0.lock().unwrap().clone()
     }

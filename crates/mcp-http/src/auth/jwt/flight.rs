@@ -1,7 +1,7 @@
 //! One piece of work that many wait for.
 
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -41,9 +41,8 @@ impl<T> Flight<T> {
     /// Nothing is lost when the future is dropped.
     pub(super) async fn landed(&self, mut land: impl FnMut(T)) {
         loop {
-            // Listening comes first, or a ring in between would be missed.
-            let mut rung = pin!(self.bell.0.notified());
-            rung.as_mut().enable();
+            // It listens from here on, so that no ring in between is missed.
+            let rung = self.bell.0.notified();
             if self.poll(&mut land).is_ready() {
                 return;
             }
