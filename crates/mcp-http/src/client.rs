@@ -212,8 +212,18 @@ impl HttpClient {
 }
 
 /// Where a response came from after redirects, among its extensions.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct FinalUri(pub Uri);
+
+/// Without the query, which may be a secret.
+impl fmt::Debug for FinalUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(uri) = self;
+        let mut shown = f.debug_struct("FinalUri");
+        shown.field("scheme", &uri.scheme_str()).field("host", &uri.host()).field("port", &uri.port_u16());
+        shown.field("path", &uri.path()).finish_non_exhaustive()
+    }
+}
 
 fn new(method: Method, uri: &Uri, headers: HeaderMap, body: Bytes) -> Request<Bytes> {
     let mut request = Request::new(body);
