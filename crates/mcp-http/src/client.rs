@@ -284,7 +284,7 @@ impl HttpClient {
 }
 
 /// Where a response came from after redirects, among its extensions.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct FinalUri(pub Uri);
 
 /// How long a server may take in all until the head of its last answer, among the extensions of a request: redirects and
@@ -292,6 +292,15 @@ pub struct FinalUri(pub Uri);
 /// [`HttpClientOptions::head`] beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeadWithin(pub Duration);
+/// Without the query, which may be a secret.
+impl fmt::Debug for FinalUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(uri) = self;
+        let mut shown = f.debug_struct("FinalUri");
+        shown.field("scheme", &uri.scheme_str()).field("host", &uri.host()).field("port", &uri.port_u16());
+        shown.field("path", &uri.path()).finish_non_exhaustive()
+    }
+}
 
 fn new(method: Method, uri: &Uri, headers: HeaderMap, body: Bytes) -> Request<Bytes> {
     let mut request = Request::new(body);

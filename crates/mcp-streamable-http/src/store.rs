@@ -9,7 +9,7 @@ use mcp_http::detached_bytes;
 use mcp_transport_core::{BoxFuture, Principal};
 
 /// Whose stream it is. Every part counts: nobody gets events of another session, or of another principal's.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct StreamKey {
     /// Who opened the session, where somebody asks.
@@ -24,6 +24,18 @@ impl StreamKey {
     /// The key of a stream.
     pub fn new(principal: Option<Principal>, session: Arc<str>, stream: u64) -> Self {
         Self { principal, session, stream }
+    }
+}
+
+/// The session by its first characters, as everywhere: whoever knows them all can speak in it.
+impl fmt::Debug for StreamKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let start: String = self.session.chars().take(6).collect();
+        f.debug_struct("StreamKey")
+            .field("principal", &self.principal)
+            .field("session", &format_args!("{start}…"))
+            .field("stream", &self.stream)
+            .finish()
     }
 }
 
