@@ -59,6 +59,10 @@ Paths, behind --path-prefix:
   /message  POST: a message into a session
   /healthz  GET: 200 while the program runs
   /readyz   GET: 200 while it takes new sessions, 503 once it does not
+  /.well-known/oauth-protected-resource
+            GET: where tokens are to be had, with --jwt-audience URL; without --path-prefix before it
+
+HUP reads the certificates again.
 
 INT and TERM end it in good order: no new sessions, what was accepted is finished within --shutdown-grace, children see
 the end of their input, then TERM, then KILL (4 s at most). A second signal ends it at once.
@@ -71,7 +75,7 @@ Exit status:
 Examples:
   mcp-bridge serve --demo
   mcp-bridge serve -- npx -y @modelcontextprotocol/server-everything stdio
-  mcp-bridge serve --listen 0.0.0.0:8808 --allow-unauthenticated --allow-host mcp.example.com -- some-server
+  mcp-bridge serve --listen 0.0.0.0:8808 --tls-cert cert.pem --tls-key key.pem --bearer-file tokens -- some-server
 
 COMMAND inherits HOME, LOGNAME, PATH, SHELL, TERM and USER; give it more with --env or --pass-env."
 )]
