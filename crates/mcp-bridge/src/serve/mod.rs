@@ -292,8 +292,9 @@ async fn renew(tls: Option<ServerTls>) {
     let Ok(mut hangups) = signal(SignalKind::hangup()) else { return };
     while hangups.recv().await.is_some() {
         let tls = tls.clone();
-        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || tls.reload()).await {
-            tracing::error!("the certificate stays as it was: {}", text_of(&error));
+        match tokio::task::spawn_blocking(move || tls.reload()).await {
+            Ok(Err(error)) => tracing::error!("the certificate stays as it was: {}", text_of(&error)),
+            _ => tracing::info!("the certificate was read again"),
         }
     }
 }
