@@ -9,10 +9,10 @@ mod wire;
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mcp_transport::http::RouterOptions;
-use mcp_transport::{Connection, Control, Incoming, Notification, serve};
+use mcp_transport::{Connection, Control, Incoming, Notification, StreamableOptions, serve};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -62,12 +62,18 @@ fn secret(number: usize) -> String {
     format!("secret-{:x}", (number as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15))
 }
 
-#[derive(Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Deserialize)]
 struct Asked {
     /// What the client has made up for this request.
     nonce: String,
     /// Whether a notification comes before the answer, which makes it a stream.
     first: bool,
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    nonce: &'a str,
+    secret: String,
 }
 
 /// Answers with what the principal of the request is to see, and with what the request was.
@@ -80,7 +86,7 @@ async fn tell(incoming: Incoming) {
         return exchange.finish(&json!({ "protocolVersion": version }));
     }
     let asked: Asked = exchange.request().params().unwrap();
-    let told = json!({ "secret": secret(number), "nonce": asked.nonce });
+    let told = Told { nonce: &asked.nonce, secret: secret(number) };
     if asked.first {
         let note = Notification::with_params("told", &told).unwrap();
         exchange.responder().notify(note).await.unwrap();
@@ -90,6 +96,11 @@ async fn tell(incoming: Incoming) {
         tokio::task::yield_now().await;
     }
     exchange.finish(&told);
+}
+
+/// The id of a request, as it is written.
+fn id(request: usize) -> String {
+    if request < IDS { (request + 1).to_string() } else { format!("\"{}\"", request - IDS + 1) }
 }
 
 /// What only this client makes up for this request; of several lengths.
@@ -114,7 +125,7 @@ impl Client {
     }
 
     fn request(&self, request: usize) -> String {
-        let id = if request < IDS { (request + 1).to_string() } else { format!("\"{}\"", request - IDS + 1) };
+        let id = id(request);
         let nonce = nonce(self.number, request);
         let first = request.is_multiple_of(TOLD_FIRST);
         let meta = if self.kind == Kind::Modern {
@@ -127,20 +138,20 @@ impl Client {
         )
     }
 
-    /// Looks at what came: it is ours, and it was asked.
+    /// Looks at what came: it is ours, it was asked, and it is that to the byte.
     fn take(&mut self, message: &str) {
-        let message: Value = serde_json::from_str(message).unwrap();
-        let is_answer = message.get("result").is_some();
-        let told = if is_answer { &message["result"] } else { &message["params"] };
-        assert_eq!(told["secret"], secret(self.number), "somebody else's: {message}");
-        let request = *self.nonces.get(told["nonce"].as_str().unwrap()).expect("somebody else's request");
-        let id = match &message["id"] {
-            Value::Number(id) => id.as_u64().unwrap() as usize - 1,
-            Value::String(id) => id.parse::<usize>().unwrap() + IDS - 1,
-            _ => request,
+        let nonce = message.split_once("\"nonce\":\"").and_then(|(_, rest)| rest.split('"').next());
+        let nonce = nonce.unwrap_or_else(|| panic!("{message}"));
+        let request = *self.nonces.get(nonce).unwrap_or_else(|| panic!("somebody else's: {message}"));
+        let told = format!(r#"{{"nonce":"{nonce}","secret":"{}"}}"#, secret(self.number));
+        let is_note = message.contains("\"method\"");
+        let expected = if is_note {
+            format!(r#"{{"jsonrpc":"2.0","method":"told","params":{told}}}"#)
+        } else {
+            format!(r#"{{"jsonrpc":"2.0","id":{},"result":{told}}}"#, id(request))
         };
-        assert_eq!(id, request, "another request's: {message}");
-        self.told[request][usize::from(is_answer)] += 1;
+        assert_eq!(message, expected, "somebody else's, or another request's");
+        self.told[request][usize::from(!is_note)] += 1;
     }
 
     async fn run(mut self, address: SocketAddr) -> usize {
@@ -223,7 +234,10 @@ fn start() -> Whole {
         (0..CLIENTS).map(|number| (format!("token-{number}"), format!("client {number}"))).collect();
     let tokens = tokens.iter().map(|(token, name)| (token.as_str(), name.as_str()));
     let router = RouterOptions::default().authenticate(Arc::new(Bearers::new(tokens)));
-    Whole::start(Setup { router, ..Setup::default() }, tell)
+    let mut streamable = StreamableOptions::default();
+    // Nobody comes back for a stream that was read.
+    streamable.keep_finished = Duration::ZERO;
+    Whole::start(Setup { router, streamable, ..Setup::default() }, tell)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

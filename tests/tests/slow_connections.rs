@@ -43,7 +43,7 @@ const PAUSE: Duration = Duration::from_millis(25);
 /// How much there is to read: more than all buffers on the way hold.
 const FLOOD: usize = 256;
 const DROP: usize = 16 * 1024;
-const META: &str = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}"#;
+const META: &str = r#","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}"#;
 
 /// What is slow about a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -126,47 +126,51 @@ async fn trickle(wire: &mut Wire, bytes: impl Iterator<Item = u8>) -> String {
 /// Asks for a flood, reads nothing of it until it has ended, and then reads it to the end of the connection.
 async fn do_not_read(address: SocketAddr, number: usize, over: &Semaphore) {
     let place = number % KINDS.len();
-    let flood = |meta: &str| {
-        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"flood","params":{{"kind":{place}{meta}}}}}"#)
-    };
+    let meta = if KINDS[place] == Modern { META } else { "" };
+    let flood = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"flood","params":{{"kind":{place}{meta}}}}}"#);
     let mut session = None;
-    let (mut slow, mut other);
-    match KINDS[place] {
+    let mut slow = match KINDS[place] {
         Sse => {
-            slow = Wire::narrow(address).await;
-            slow.send(get("/sse", "").as_bytes()).await;
+            let mut slow = sent(Wire::narrow(address).await, &get("/sse", "")).await;
             assert_eq!(slow.head().await.0, 200);
             let endpoint = slow.data().await;
-            other = Wire::connect(address).await;
-            other.send(post(&endpoint, "", &flood("")).as_bytes()).await;
+            let mut other = sent(Wire::connect(address).await, &post(&endpoint, "", &flood)).await;
             assert_eq!(other.answer().await.status, 202);
+            slow
         }
         Session => {
-            let hello = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": { "protocolVersion": "2025-11-25" } });
-            other = Wire::connect(address).await;
-            other.send(post("/mcp", "", &hello.to_string()).as_bytes()).await;
-            let answer = other.answer().await;
+            let hello = post("/mcp", "", &initialize("").to_string());
+            let answer = sent(Wire::connect(address).await, &hello).await.answer().await;
             let id = header(&answer.head, "mcp-session-id").unwrap();
             let headers = format!("Mcp-Session-Id: {id}\r\nMCP-Protocol-Version: 2025-11-25\r\n");
-            slow = Wire::narrow(address).await;
-            slow.send(post("/mcp", &headers, &flood("")).as_bytes()).await;
-            session = Some((headers, other));
+            let slow = sent(Wire::narrow(address).await, &post("/mcp", &headers, &flood)).await;
+            session = Some(headers);
+            slow
         }
         _ => {
             let headers = "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: flood\r\n";
-            slow = Wire::narrow(address).await;
-            slow.send(post("/mcp", headers, &flood(&format!(",{META}"))).as_bytes()).await;
+            sent(Wire::narrow(address).await, &post("/mcp", headers, &flood)).await
         }
-    }
+    };
     drop(over.acquire().await.unwrap());
     // It is closed already: what is left comes at once.
     let mut left = Vec::new();
     within("the end", async { while slow.read_some(&mut left).await {} }).await;
     assert!(left.len() < FLOOD * DROP, "all of it was sent");
-    if let Some((headers, mut other)) = session {
-        other.send(format!("DELETE /mcp HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n").as_bytes()).await;
-        assert_eq!(other.answer().await.status, 204);
+    if let Some(headers) = session {
+        let delete = format!("DELETE /mcp HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
+        assert_eq!(sent(Wire::connect(address).await, &delete).await.answer().await.status, 204);
     }
+}
+
+async fn sent(mut wire: Wire, text: &str) -> Wire {
+    wire.send(text.as_bytes()).await;
+    wire
+}
+
+fn initialize(fill: &str) -> Value {
+    let params = json!({ "protocolVersion": "2025-11-25", "fill": fill });
+    json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params })
 }
 
 /// One slow connection that speaks: how long it was let.
@@ -182,7 +186,7 @@ async fn speak_slowly(address: SocketAddr, kind: Slow, limit: Duration) -> Durat
                 trickle(&mut wire, head.chain(std::iter::repeat(b'x'))).await
             }
             _ => {
-                let body = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": { "fill": "x".repeat(100_000) } });
+                let body = initialize(&"x".repeat(100_000));
                 let text = post("/mcp", "", &body.to_string());
                 let (head, body) = text.split_once("\r\n\r\n").unwrap();
                 wire.send(format!("{head}\r\n\r\n").as_bytes()).await;

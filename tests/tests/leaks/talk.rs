@@ -5,7 +5,7 @@ use mcp_transport::{
 };
 use serde_json::{Value, json};
 
-use crate::secrets::Secrets;
+use super::secrets::Secrets;
 use crate::wire::within;
 
 /// Answers with secrets, and shows everything that it gets hold of.
