@@ -153,11 +153,12 @@ impl Server {
             let what = "an address other than loopback needs authentication, or permission to go without";
             return Err(Error::new(ErrorKind::Misuse, what));
         }
-        let options = self.options;
+        // Shared, so that a connection carries no copy.
+        let options = Arc::new(self.options);
         let stage = &self.control.stage;
         let mut connections = JoinSet::new();
         let cut = Arc::new(AtomicUsize::new(0));
-        let acceptor = Acceptor::new(self.listener, options);
+        let acceptor = Acceptor::new(self.listener, *options);
         #[cfg(feature = "tls")]
         let tls = self.tls;
         // A new certificate is for new connections, so it is looked for while there are any.
@@ -187,7 +188,8 @@ impl Server {
             };
             let Some(accepted) = accepted else { break };
             let accepted = accepted?;
-            let (router, stage, cut) = (router.clone(), stage.subscribe(), cut.clone());
+            let (router, stage, cut, options) =
+                (router.clone(), stage.subscribe(), cut.clone(), options.clone());
             #[cfg(feature = "tls")]
             let tls = tls.clone();
             connections.spawn(async move {

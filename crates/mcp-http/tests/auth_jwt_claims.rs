@@ -32,7 +32,6 @@ fn claimed() -> Table {
     table.fails("negative", exp(-1), EXPIRED);
     table.fails("very negative", exp(i64::MIN), EXPIRED);
     table.fails("more negative", claims_and_instead("exp", "-1e300"), EXPIRED);
-    table.fails("beyond numbers", claims_and_instead("exp", "1e999"), CLAIMS);
     table.fails("no number: NaN", claims_and_instead("exp", "NaN"), CLAIMS);
     table.fails("no number: Infinity", claims_and_instead("exp", "Infinity"), CLAIMS);
     table.fails("a leading zero", claims_and_instead("exp", "01800000300"), CLAIMS);
