@@ -6,6 +6,7 @@ mod judge;
 pub(crate) mod peers;
 pub(crate) mod process;
 mod rows;
+mod secrets;
 mod server;
 mod stage;
 mod trial;
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 use crate::workspace::Workspace;
 use crate::{Outcome, bench, findings};
 use rows::Row;
+use secrets::Secrets;
 use stage::Stage;
 use trial::Trial;
 
@@ -52,7 +54,8 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     if chosen.iter().any(|row| row.server.is_rust()) {
         bench::build_rust_server(&workspace)?;
     }
-    let stage = Stage { bridge, peers, rust };
+    let secrets = Secrets::make(&workspace.target.join("peers/secrets"))?;
+    let stage = Stage { bridge, peers, rust, secrets };
     family::adopt_orphans()?;
 
     let cells: Vec<Cell> = chosen.into_iter().map(|row| Cell::fill(row, &stage)).collect();

@@ -56,7 +56,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Serve(serve::Args),
+    Serve(Box<serve::Args>),
     Connect(connect::Args),
     Call(call::Args),
     /// Is a small MCP server on stdin and stdout
@@ -71,7 +71,7 @@ fn main() -> ExitCode {
     // Usage errors end here with status 2, `--help` and `--version` with 0.
     let cli = Cli::parse();
     match cli.command {
-        Command::Serve(args) => serve::run(args, &cli.log),
+        Command::Serve(args) => serve::run(*args, &cli.log),
         Command::Connect(args) => connect::run(args, &cli.log),
         Command::Call(args) => call::run(args, &cli.log),
         Command::Demo => demo::run(&cli.log),

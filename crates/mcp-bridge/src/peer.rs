@@ -175,16 +175,21 @@ pub(crate) fn why(error: &mcp_transport::Error) -> Failure {
             if let Some(line) = remote::refusal(error) {
                 return Failure::new(line);
             }
-            let mut line = error.to_string();
-            let mut cause = std::error::Error::source(error);
-            while let Some(error) = cause {
-                line = format!("{line}: {error}");
-                cause = error.source();
-            }
-            line
+            text_of(error)
         }
     };
     Failure::new(line)
+}
+
+/// What an error says, and what is behind it.
+pub(crate) fn text_of(error: &mcp_transport::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        line = format!("{line}: {error}");
+        cause = error.source();
+    }
+    line
 }
 
 /// The last lines of stderr that say something.

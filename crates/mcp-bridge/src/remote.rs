@@ -1,20 +1,26 @@
 //! A server at the other end of HTTP: its URL, what is sent along, and what it says when it refuses.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::uri::{Scheme, Uri};
+use mcp_transport::http::credentials::{Credentials, StaticToken, TokenCommand};
+use mcp_transport::http::proto::Origin;
 use mcp_transport::http::{HttpClient, HttpClientOptions, HttpRefused};
 use mcp_transport::{Connected, Connector, Error, Limits, Options, Strategy};
+
+use crate::peer::text_of;
 
 /// How long the head of an answer may take: a tool may work for long before a server begins to answer.
 const HEAD_WAIT: std::time::Duration = std::time::Duration::from_secs(3600);
 
-/// The most bytes of a file of headers; servers take 8 to 32 KiB of them.
-const MAX_FILE: u64 = 64 * 1024;
+/// The most bytes of a file: the authorities of a whole system have some 200 KiB, headers 8 to 32.
+const MAX_FILE: u64 = 1024 * 1024;
 /// The most characters shown of a challenge's scheme.
 const MAX_SCHEME: usize = 32;
 
@@ -42,6 +48,25 @@ pub(crate) struct Args {
     /// Send the headers of this file, one on each line; empty lines and lines that start with `#` are skipped
     #[arg(long, value_name = "FILE")]
     header_file: Vec<PathBuf>,
+    /// Send the token of this file, its first line, as `Authorization: Bearer`
+    #[arg(long, value_name = "FILE", group = "token")]
+    bearer_file: Option<PathBuf>,
+    /// Send the token of this environment variable as `Authorization: Bearer`
+    #[arg(long, value_name = "VARIABLE", group = "token")]
+    bearer_env: Option<String>,
+    /// Send the token that this program prints as `Authorization: Bearer`; it is run again when the server no longer
+    /// takes it. It gets no arguments, and no shell reads it
+    #[arg(long, value_name = "PROGRAM", group = "token")]
+    bearer_command: Option<OsString>,
+    /// Trust the authorities of this file too, PEM or DER, beside those of the system
+    #[arg(long, value_name = "FILE")]
+    ca: Vec<PathBuf>,
+    /// Show this certificate to a server that asks for one, PEM
+    #[arg(long, value_name = "FILE")]
+    client_cert: Option<PathBuf>,
+    /// Its key, PEM; without this it is in the same file
+    #[arg(long, value_name = "FILE", requires = "client_cert")]
+    client_key: Option<PathBuf>,
     /// How the server is spoken to
     #[arg(long, value_enum, default_value_t)]
     transport: Bindings,
@@ -74,7 +99,57 @@ impl From<Bindings> for Strategy {
 
 impl Args {
     pub(crate) fn is_given(&self) -> bool {
-        !self.header.is_empty() || !self.header_file.is_empty() || self.transport != Bindings::default()
+        !self.header.is_empty()
+            || !self.header_file.is_empty()
+            || !self.ca.is_empty()
+            || self.bearer_file.is_some()
+            || self.bearer_env.is_some()
+            || self.bearer_command.is_some()
+            || self.client_cert.is_some()
+            || self.transport != Bindings::default()
+    }
+
+    /// How the server is reached, and with what.
+    fn options(&self, url: &Uri) -> Result<HttpClientOptions, String> {
+        let mut options = HttpClientOptions::default().with_head(HEAD_WAIT).with_headers(self.headers()?);
+        for path in &self.ca {
+            let said = |error: &Error| format!("--ca {}: {}", path.display(), text_of(error));
+            options =
+                options.with_extra_roots(read("--ca", path)?.as_bytes()).map_err(|error| said(&error))?;
+        }
+        if let Some(path) = &self.client_cert {
+            let chain = read("--client-cert", path)?;
+            let key = match &self.client_key {
+                Some(path) => read("--client-key", path)?,
+                None => chain.clone(),
+            };
+            let shown = options.with_client_certificate(chain.as_bytes(), key.as_bytes());
+            options =
+                shown.map_err(|error| format!("--client-cert {}: {}", path.display(), text_of(&error)))?;
+        }
+        match self.credentials(url)? {
+            Some(credentials) => Ok(options.with_credentials(credentials)),
+            None => Ok(options),
+        }
+    }
+
+    /// Who says who we are. What is said about a wrong token does not show it.
+    fn credentials(&self, url: &Uri) -> Result<Option<Arc<dyn Credentials>>, String> {
+        let origin = || Origin::of(url).map_err(|problem| format!("the URL cannot be used: {problem}"));
+        if let Some(program) = &self.bearer_command {
+            return Ok(Some(Arc::new(TokenCommand::new(origin()?, program))));
+        }
+        let (flag, text) = match (&self.bearer_file, &self.bearer_env) {
+            (Some(path), _) => ("--bearer-file", read("--bearer-file", path)?),
+            (_, Some(name)) => {
+                let text = std::env::var(name);
+                ("--bearer-env", text.map_err(|_| format!("--bearer-env {name}: not set, or not UTF-8"))?)
+            }
+            _ => return Ok(None),
+        };
+        let token = text.lines().next().unwrap_or_default().trim();
+        let token = StaticToken::new(origin()?, token).map_err(|error| format!("{flag}: {error}"))?;
+        Ok(Some(Arc::new(token)))
     }
 
     /// The headers. What is said about a wrong one does not show it.
@@ -85,15 +160,7 @@ impl Args {
         }
         for path in &self.header_file {
             let shown = path.display();
-            let mut text = String::new();
-            let read = File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_string(&mut text));
-            match read {
-                Ok(bytes) if bytes as u64 > MAX_FILE => {
-                    return Err(format!("--header-file {shown}: more than {MAX_FILE} bytes"));
-                }
-                Ok(_) => {}
-                Err(error) => return Err(format!("--header-file {shown}: {error}")),
-            }
+            let text = read("--header-file", path)?;
             for (line, number) in text.lines().zip(1..) {
                 let line = line.trim();
                 if !line.is_empty() && !line.starts_with('#') {
@@ -103,6 +170,18 @@ impl Args {
             }
         }
         Ok(headers)
+    }
+}
+
+/// A file of text, within a bound.
+fn read(flag: &str, path: &Path) -> Result<String, String> {
+    let shown = path.display();
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_string(&mut text));
+    match read {
+        Ok(bytes) if bytes as u64 > MAX_FILE => Err(format!("{flag} {shown}: more than {MAX_FILE} bytes")),
+        Ok(_) => Ok(text),
+        Err(error) => Err(format!("{flag} {shown}: {error}")),
     }
 }
 
@@ -124,6 +203,12 @@ impl fmt::Debug for Args {
         f.debug_struct("Args")
             .field("header", &self.header.len())
             .field("header_file", &self.header_file)
+            .field("bearer_file", &self.bearer_file)
+            .field("bearer_env", &self.bearer_env)
+            .field("bearer_command", &self.bearer_command)
+            .field("ca", &self.ca)
+            .field("client_cert", &self.client_cert)
+            .field("client_key", &self.client_key)
             .field("transport", &self.transport)
             .finish()
     }
@@ -159,8 +244,7 @@ pub(crate) fn remote(url: &str, args: &Args, limits: Limits) -> Result<Remote, S
     if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
         return Err("the URL has a user name in it: send an Authorization header with --header-file".into());
     }
-    let http =
-        HttpClient::new(HttpClientOptions::default().with_head(HEAD_WAIT).with_headers(args.headers()?));
+    let http = HttpClient::new(args.options(&uri)?);
     let connector = Connector::new()
         .with_http(http)
         .with_options(Options::default().with_limits(limits))
@@ -176,7 +260,9 @@ pub(crate) fn refusal(error: &Error) -> Option<String> {
     match status.as_u16() {
         401 => {
             let scheme = scheme(refused).map(|scheme| format!(", by {scheme}")).unwrap_or_default();
-            Some(format!("{error} ({status}){scheme}: send it with --header-file or --header"))
+            Some(format!(
+                "{error} ({status}){scheme}: send it with --bearer-file, --bearer-env, --bearer-command or --header-file"
+            ))
         }
         403 => {
             let scheme = scheme(refused).map(|scheme| format!(", and challenges by {scheme}"));

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::pin::pin;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use http_body::Body;
 use http_body_util::BodyExt;
@@ -86,7 +86,7 @@ where
     let start = Instant::now();
     let mut body = pin!(body);
     let mut first = Bytes::new();
-    let mut more = BytesMut::new();
+    let mut more = Vec::new();
     loop {
         let read = first.len() + more.len();
         let deadline = pace.deadline(start, Instant::now(), read);
@@ -110,15 +110,18 @@ where
             // The usual body comes in one piece, and is used as it is.
             first = data;
         } else {
-            if more.is_empty() {
-                let expected = usize::try_from(declared.unwrap_or(0)).unwrap_or(max).min(max).min(256 * 1024);
-                more.reserve(expected.max(read + data.len()));
-                more.extend_from_slice(&std::mem::take(&mut first));
-            }
+            // Doubling, but never beyond the limit.
+            let room = match more.capacity() {
+                0 => usize::try_from(declared.unwrap_or(0)).unwrap_or(max).min(256 * 1024),
+                full if full < read + data.len() => full.saturating_mul(2),
+                enough => enough,
+            };
+            more.reserve_exact(room.min(max).max(read + data.len()) - more.len());
+            more.extend_from_slice(&std::mem::take(&mut first));
             more.extend_from_slice(&data);
         }
     }
-    Ok(if more.is_empty() { first } else { more.freeze() })
+    Ok(if more.is_empty() { first } else { more.into() })
 }
 
 #[cfg(test)]

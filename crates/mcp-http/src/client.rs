@@ -1,26 +1,27 @@
 //! The client: requests to one server at a time, within bounds.
 
-use std::error::Error as StdError;
 use std::fmt;
 use std::io;
-use std::iter::successors;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderValue, PROXY_AUTHORIZATION,
+    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderValue,
+    PROXY_AUTHORIZATION,
 };
+use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use mcp_transport_core::{Error, ErrorKind};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::client_body::ClientBody;
 use crate::client_options::HttpClientOptions;
-use crate::connector::Connector;
+use crate::connector::{self, Connector};
+use crate::credentials::{Asking, Destination};
 use crate::proto::{ContentType, CookieJar, Origin};
 use crate::redirect;
 use crate::refused::HttpRefused;
@@ -71,7 +72,8 @@ impl HttpClient {
     /// # Errors
     ///
     /// Misuse, when it is neither `http` nor `https`, or has user information, or when the proxy for it cannot be used;
-    /// refused for `https` without the feature `tls`.
+    /// refused for `https` without the feature `tls`, and for a host that is an address which the filter does not let
+    /// through.
     pub fn check(&self, uri: &Uri) -> Result<(), Error> {
         self.connector.check(uri).map(drop)
     }
@@ -87,7 +89,27 @@ impl HttpClient {
     ///
     /// The request may have had its effect when the future is dropped.
     pub async fn event_stream(&self, uri: &Uri, headers: HeaderMap) -> Result<Response<ClientBody>, Error> {
+        self.event_stream_within(Duration::MAX, uri, headers).await
+    }
+
+    /// Opens an event stream as [`event_stream`](Self::event_stream) does, and gives the server no more than this time, as
+    /// [`HeadWithin`] does.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`event_stream`](Self::event_stream).
+    ///
+    /// # Cancel safety
+    ///
+    /// The request may have had its effect when the future is dropped.
+    pub async fn event_stream_within(
+        &self,
+        within: Duration,
+        uri: &Uri,
+        headers: HeaderMap,
+    ) -> Result<Response<ClientBody>, Error> {
         let mut request = new(Method::GET, uri, headers, Bytes::new());
+        request.extensions_mut().insert(HeadWithin(within));
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
         request.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         let response = self.send(request).await?;
@@ -123,50 +145,49 @@ impl HttpClient {
         Ok(Response::from_parts(parts, body))
     }
 
-    /// Sends any request to an absolute URI, follows redirects, and returns the head of a success. An [`OnTaken`] among
-    /// its extensions is told when a connection has taken it.
+    /// Sends any request to an absolute URI, follows redirects, and returns the head of a success. Among its extensions,
+    /// an [`OnTaken`] is told when a connection has taken it, and a [`HeadWithin`] bounds the server's time.
+    ///
+    /// With [`credentials`](HttpClientOptions::credentials), and without an `Authorization` of the request's own or of
+    /// [`headers`](HttpClientOptions::headers), it is repeated after a 401 or 403, twice at most, as
+    /// [`Credentials`](crate::credentials::Credentials) says.
     ///
     /// # Errors
     ///
+    /// * of any kind, with [`CredentialsFailed`](crate::credentials::CredentialsFailed) as the source, when there are no
+    ///   credentials to send; timeout, when they take longer than [`token`](HttpClientOptions::token)
     /// * refused or peer, with [`HttpRefused`] as the source, for every status that is no success: refused where the
     ///   same request would meet the same (4xx), peer otherwise
-    /// * refused, for a redirect that is not followed, for a server whose certificate is not accepted, for a proxy that
-    ///   does not let us through, and for `https` without the feature `tls`
+    /// * refused, for a redirect that is not followed, for a server whose certificate is not accepted or that does not
+    ///   accept ours, for an address that the filter does not let through, for a proxy that does not let us through, and
+    ///   for `https` without the feature `tls`
     /// * timeout, when there is no connection or no head in time
     /// * io, when there is no connection, or it breaks; peer, when what is there speaks no TLS or is no proxy
     /// * misuse, when the URI is neither `http` nor `https`, or has user information; when the proxy for it cannot be
-    ///   used; when the system has no certificates of authorities
+    ///   used, or is in the way of the address filter; when the system has no certificates of authorities
     ///
     /// # Cancel safety
     ///
     /// The request may have had its effect when the future is dropped.
     pub async fn send(&self, request: Request<Bytes>) -> Result<Response<ClientBody>, Error> {
         let (mut parts, body) = request.into_parts();
-        for name in self.options.headers.keys() {
-            if !parts.headers.contains_key(name) {
-                let values = self.options.headers.get_all(name).iter();
-                values.for_each(|value| {
-                    parts.headers.append(name, value.clone());
-                });
-            }
-        }
-        // It is made of the URI, and a second one would be refused by any good server.
-        parts.headers.remove(HOST);
-        // It is made of the address of the proxy, and without a proxy it would go to the server.
-        parts.headers.remove(PROXY_AUTHORIZATION);
+        self.complete(&mut parts.headers);
         let on_taken = parts.extensions.remove::<OnTaken>();
+        let mut left = parts.extensions.remove::<HeadWithin>().map_or(Duration::MAX, |HeadWithin(most)| most);
+        // Who has set the header has decided what it is.
+        let credentials = self.options.credentials.as_deref();
+        let credentials = credentials.filter(|_| !parts.headers.contains_key(AUTHORIZATION));
+        let mut asking = Asking::new(credentials, self.options.token);
         let mut redirects = 0;
         loop {
             let origin = self.connector.check(&parts.uri)?;
-            let mut request = Request::new(RequestBody::new(body.clone(), on_taken.clone()));
-            *request.method_mut() = parts.method.clone();
-            *request.uri_mut() = parts.uri.clone();
-            *request.headers_mut() = parts.headers.clone();
-            self.add_cookies(&origin, &mut request);
-            if let Some(credentials) = self.connector.credentials(&origin)? {
-                request.headers_mut().insert(PROXY_AUTHORIZATION, credentials.clone());
-            }
-            let mut response = match timeout(self.options.head, self.client.request(request)).await {
+            let destination = Destination::new(&origin, &parts.uri);
+            let sent = asking.next(destination).await?;
+            let body = RequestBody::new(body.clone(), on_taken.clone());
+            let request = self.request(&origin, &parts, sent.as_ref(), body)?;
+            let begun = Instant::now();
+            let head = self.options.head.min(left);
+            let mut response = match timeout(head, self.client.request(request)).await {
                 Ok(response) => response.map_err(failed)?,
                 Err(_) => return Err(Error::new(ErrorKind::Timeout, "the server does not answer")),
             };
@@ -178,15 +199,66 @@ impl HttpClient {
             let next = redirect::next(&parts.method, &parts.uri, &response);
             let (response, body) = response.into_parts();
             let body = self.error_body(body).await;
+            left = left.saturating_sub(begun.elapsed());
             match next? {
-                None => return Err(HttpRefused::new(&Response::from_parts(response, ()), body).into_error()),
+                None => {
+                    let refused = HttpRefused::new(&Response::from_parts(response, ()), body);
+                    if let Some(on_taken) = &on_taken {
+                        on_taken.returned();
+                    }
+                    if !asking.refused(destination, sent.as_ref(), &refused).await? {
+                        return Err(refused.into_error());
+                    }
+                }
                 Some(_) if redirects == self.options.max_redirects => {
                     return Err(Error::new(ErrorKind::Refused, "too many redirects"));
                 }
-                Some(next) => parts.uri = next,
+                Some(next) => {
+                    parts.uri = next;
+                    redirects += 1;
+                }
             }
-            redirects += 1;
         }
+    }
+
+    /// What every attempt of a request carries.
+    fn complete(&self, headers: &mut HeaderMap) {
+        for name in self.options.headers.keys() {
+            if !headers.contains_key(name) {
+                for value in self.options.headers.get_all(name) {
+                    headers.append(name, value.clone());
+                }
+            }
+        }
+        // It is made of the URI, and a second one would be refused by any good server.
+        headers.remove(HOST);
+        // It is made of the address of the proxy, and without a proxy it would go to the server.
+        headers.remove(PROXY_AUTHORIZATION);
+        if let Some(value) = headers.get_mut(AUTHORIZATION) {
+            value.set_sensitive(true);
+        }
+    }
+
+    /// One attempt.
+    fn request(
+        &self,
+        origin: &Origin,
+        parts: &Parts,
+        authorization: Option<&HeaderValue>,
+        body: RequestBody,
+    ) -> Result<Request<RequestBody>, Error> {
+        let mut request = Request::new(body);
+        *request.method_mut() = parts.method.clone();
+        *request.uri_mut() = parts.uri.clone();
+        *request.headers_mut() = parts.headers.clone();
+        if let Some(value) = authorization {
+            request.headers_mut().insert(AUTHORIZATION, value.clone());
+        }
+        self.add_cookies(origin, &mut request);
+        if let Some(credentials) = self.connector.credentials(origin)? {
+            request.headers_mut().insert(PROXY_AUTHORIZATION, credentials.clone());
+        }
+        Ok(request)
     }
 
     fn add_cookies(&self, origin: &Origin, request: &mut Request<RequestBody>) {
@@ -212,8 +284,23 @@ impl HttpClient {
 }
 
 /// Where a response came from after redirects, among its extensions.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct FinalUri(pub Uri);
+
+/// How long a server may take in all until the head of its last answer, among the extensions of a request: redirects and
+/// tries after a refusal come in, and asking the credentials does not. For each of its answers there is
+/// [`HttpClientOptions::head`] beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeadWithin(pub Duration);
+/// Without the query, which may be a secret.
+impl fmt::Debug for FinalUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(uri) = self;
+        let mut shown = f.debug_struct("FinalUri");
+        shown.field("scheme", &uri.scheme_str()).field("host", &uri.host()).field("port", &uri.port_u16());
+        shown.field("path", &uri.path()).finish_non_exhaustive()
+    }
+}
 
 fn new(method: Method, uri: &Uri, headers: HeaderMap, body: Bytes) -> Request<Bytes> {
     let mut request = Request::new(body);
@@ -225,12 +312,11 @@ fn new(method: Method, uri: &Uri, headers: HeaderMap, body: Bytes) -> Request<By
 
 /// What the connector says, where it was the connector; hyper's error behind a sentence of ours otherwise.
 fn failed(error: hyper_util::client::legacy::Error) -> Error {
-    let own = successors(Some(&error as &(dyn StdError + 'static)), |error| (*error).source())
-        .find_map(|error| error.downcast_ref::<Error>());
-    match own {
-        Some(own) => own.clone(),
-        None => Error::io("the request failed", io::Error::other(error)),
+    #[cfg(feature = "tls")]
+    if let Some(refused) = crate::tls::refused(&error) {
+        return refused;
     }
+    connector::own(&error).unwrap_or_else(|| Error::io("the request failed", io::Error::other(error)))
 }
 
 impl fmt::Debug for HttpClient {

@@ -1,6 +1,7 @@
 //! What a client is told when it is made.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::HeaderMap;
@@ -9,7 +10,11 @@ use mcp_transport_core::Error;
 #[cfg(feature = "tls")]
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
+use crate::credentials::Credentials;
 use crate::proto::Proxies;
+use crate::resolver::AddressFilter;
+#[cfg(feature = "tls")]
+use crate::tls::ClientCertificate;
 
 /// Bounds of a client, with their units and reasons. A time may be [`Duration::MAX`], which is none.
 #[derive(Clone)]
@@ -32,14 +37,23 @@ pub struct HttpClientOptions {
     /// Headers of every request. They are sent to the origin of the request's URI and to no other; `Host` and
     /// `Proxy-Authorization` are not, for they are made of its URI and its proxy. Default none.
     pub headers: HeaderMap,
+    /// Who says what `Authorization` is, for requests that have none of their own and none in
+    /// [`headers`](Self::headers). Default nobody.
+    pub credentials: Option<Arc<dyn Credentials>>,
+    /// How long the [`credentials`](Self::credentials) may take for one question: for a token before each request, and
+    /// for another after a refusal. Default 60 s. This is beside [`head`](Self::head), which is the server's time.
+    pub token: Duration,
     /// Which requests go through which proxy; `None` is what the environment says when the client is made, as
     /// [`Proxies::from_variables`] reads it. Default `None`.
     pub proxies: Option<Proxies>,
     /// Whether cookies are kept and sent back to the origin that set them. Default true: behind a load balancer, a
     /// session may need them. Not having them is right for a client that several users share.
     pub cookies: bool,
+    pub(crate) address_filter: Option<AddressFilter>,
     #[cfg(feature = "tls")]
     pub(crate) extra_roots: Vec<CertificateDer<'static>>,
+    #[cfg(feature = "tls")]
+    pub(crate) client_certificate: Option<ClientCertificate>,
 }
 
 impl Default for HttpClientOptions {
@@ -52,28 +66,21 @@ impl Default for HttpClientOptions {
             max_redirects: 5,
             pool_idle: Duration::from_secs(4),
             headers: HeaderMap::new(),
+            credentials: None,
+            token: Duration::from_secs(60),
             proxies: None,
             cookies: true,
+            address_filter: None,
             #[cfg(feature = "tls")]
             extra_roots: Vec::new(),
+            #[cfg(feature = "tls")]
+            client_certificate: None,
         }
     }
 }
 
-macro_rules! setters {
-    ($($(#[$doc:meta])* $setter:ident: $field:ident: $ty:ty;)*) => {
-        impl HttpClientOptions {
-            $($(#[$doc])*
-            #[must_use]
-            pub fn $setter(mut self, $field: $ty) -> Self {
-                self.$field = $field;
-                self
-            })*
-        }
-    };
-}
-
-setters! {
+mcp_transport_core::setters! {
+    for HttpClientOptions;
     /// Sets [`HttpClientOptions::connect`].
     with_connect: connect: Duration;
     /// Sets [`HttpClientOptions::head`].
@@ -88,6 +95,8 @@ setters! {
     with_pool_idle: pool_idle: Duration;
     /// Sets [`HttpClientOptions::headers`].
     with_headers: headers: HeaderMap;
+    /// Sets [`HttpClientOptions::token`].
+    with_token: token: Duration;
     /// Sets [`HttpClientOptions::cookies`].
     with_cookies: cookies: bool;
 }
@@ -98,6 +107,53 @@ impl HttpClientOptions {
     pub fn with_proxies(mut self, proxies: Proxies) -> Self {
         self.proxies = Some(proxies);
         self
+    }
+
+    /// Asks this who the client is: sets [`HttpClientOptions::credentials`].
+    #[must_use]
+    pub fn with_credentials(mut self, credentials: Arc<dyn Credentials>) -> Self {
+        self.credentials = Some(credentials);
+        self
+    }
+
+    /// Connects only to addresses that this lets through, for a client that is told by somebody else where to connect
+    /// to, as by a URL in a document. It must not block. Default all.
+    ///
+    /// It is asked about every address that a name has, and about a host that is an address; what it refuses is not
+    /// connected to, and a name has no second lookup in which it could be something else. A server with no other address
+    /// is an error of kind refused.
+    /// [`is_globally_reachable`](crate::proto::address::is_globally_reachable) is for the public internet:
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use mcp_http::{HttpClientOptions, proto::address::is_globally_reachable};
+    /// let options = HttpClientOptions::default().with_address_filter(Arc::new(is_globally_reachable));
+    /// # drop(options);
+    /// ```
+    ///
+    /// Behind a proxy there are only the addresses that the proxy finds, and nobody here to look at them. So a request
+    /// that would go through one is an error of kind misuse: such a client has [`Proxies::none`], or a proxy that filters
+    /// by itself and no filter.
+    #[must_use]
+    pub fn with_address_filter(mut self, filter: AddressFilter) -> Self {
+        self.address_filter = Some(filter);
+        self
+    }
+
+    /// Shows this certificate to servers that ask for one (mutual TLS): a PEM with the client's own certificate first and
+    /// those behind it that the server may need, and a PEM with its key, in PKCS #8, PKCS #1 or SEC 1, not encrypted.
+    /// Both may be the same.
+    ///
+    /// Every server that this client sends requests to may ask for it; a proxy sees none of it.
+    ///
+    /// # Errors
+    ///
+    /// Misuse, when there is no certificate in the one or no key in the other, when they cannot be read, or when the key is
+    /// not the certificate's.
+    #[cfg(feature = "tls")]
+    pub fn with_client_certificate(mut self, chain: &[u8], key: &[u8]) -> Result<Self, Error> {
+        self.client_certificate = Some(ClientCertificate::new(chain, key)?);
+        Ok(self)
     }
 
     /// Trusts the authorities of these certificates too, beside those of the system: PEM with one or many, or DER
@@ -115,7 +171,7 @@ impl HttpClientOptions {
     }
 }
 
-/// How many headers, and never which.
+/// How many headers, and never which; whether there are credentials, and never which.
 impl fmt::Debug for HttpClientOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("HttpClientOptions");
@@ -128,9 +184,14 @@ impl fmt::Debug for HttpClientOptions {
             .field("pool_idle", &self.pool_idle)
             .field("headers", &self.headers.len())
             .field("proxies", &self.proxies)
-            .field("cookies", &self.cookies);
+            .field("cookies", &self.cookies)
+            .field("credentials", &self.credentials.is_some())
+            .field("token", &self.token)
+            .field("address_filter", &self.address_filter.is_some());
         #[cfg(feature = "tls")]
-        debug.field("extra_roots", &self.extra_roots.len());
+        debug
+            .field("extra_roots", &self.extra_roots.len())
+            .field("client_certificate", &self.client_certificate.is_some());
         debug.finish()
     }
 }

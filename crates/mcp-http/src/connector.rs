@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::future::Future;
 use std::io;
+use std::iter::successors;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -18,15 +19,24 @@ use tower_service::Service;
 
 use crate::client_options::HttpClientOptions;
 use crate::proto::{Origin, Proxies, Proxy};
+use crate::resolver::Resolver;
 use crate::stream::Stream;
 #[cfg(feature = "tls")]
 use crate::tls::Tls;
 use crate::tunnel;
 
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whom {
+    Server,
+    Proxy,
+}
+
 /// What hyper's client asks for connections.
 #[derive(Clone)]
 pub(crate) struct Connector {
-    tcp: HttpConnector,
+    tcp: HttpConnector<Resolver>,
+    resolver: Resolver,
     within: Duration,
     proxies: Arc<Proxies>,
     #[cfg(feature = "tls")]
@@ -35,7 +45,8 @@ pub(crate) struct Connector {
 
 impl Connector {
     pub(crate) fn new(options: &HttpClientOptions) -> Self {
-        let mut tcp = HttpConnector::new();
+        let resolver = Resolver::new(options.address_filter.clone());
+        let mut tcp = HttpConnector::new_with_resolver(resolver.clone());
         // Shared between the addresses of a host, so that the second has its turn when the first is silent.
         tcp.set_connect_timeout(Some(options.connect));
         tcp.set_nodelay(true);
@@ -44,10 +55,11 @@ impl Connector {
         let proxies = options.proxies.clone().unwrap_or_else(Proxies::from_env);
         Self {
             tcp,
+            resolver,
             within: options.connect,
             proxies: Arc::new(proxies),
             #[cfg(feature = "tls")]
-            tls: Arc::new(Tls::new(options.extra_roots.clone())),
+            tls: Arc::new(Tls::new(options.extra_roots.clone(), options.client_certificate.clone())),
         }
     }
 
@@ -60,8 +72,15 @@ impl Connector {
         if origin.is_secure() && cfg!(not(feature = "tls")) {
             return Err(Error::new(ErrorKind::Refused, "https is not available in this build"));
         }
-        let through_tls = self.proxy(&origin)?.is_some_and(|proxy| proxy.origin().is_secure());
-        if through_tls && cfg!(not(feature = "tls")) {
+        let Some(proxy) = self.proxy(&origin)? else {
+            self.resolver.check(origin.host())?;
+            return Ok(origin);
+        };
+        if self.resolver.has_filter() {
+            let what = "behind a proxy, the addresses of servers cannot be filtered";
+            return Err(Error::new(ErrorKind::Misuse, what));
+        }
+        if proxy.origin().is_secure() && cfg!(not(feature = "tls")) {
             return Err(Error::new(ErrorKind::Refused, "an https proxy is not available in this build"));
         }
         Ok(origin)
@@ -82,20 +101,22 @@ impl Connector {
         let origin = self.check(&uri)?;
         let Some(proxy) = self.proxy(&origin)?.cloned() else {
             let stream = self.dial(uri, "cannot connect").await?;
-            return self.secure(stream, &origin).await;
+            return self.secure(stream, &origin, Whom::Server).await;
         };
         let stream = self.dial(proxy.uri().clone(), "cannot connect to the proxy").await?;
-        let stream = self.secure(stream, proxy.origin()).await?;
+        let stream = self.secure(stream, proxy.origin(), Whom::Proxy).await?;
         if !origin.is_secure() {
             return Ok(stream.ends_at_proxy());
         }
         let stream = tunnel::open(stream, &origin, proxy.credentials()).await?;
-        self.secure(stream, &origin).await
+        self.secure(stream, &origin, Whom::Server).await
     }
 
     async fn dial(&mut self, uri: Uri, failed: &'static str) -> Result<Stream, Error> {
         let socket = self.tcp.call(uri).await.map_err(|error| {
-            if is_late(&error) {
+            if let Some(own) = own(&error) {
+                own
+            } else if is_late(&error) {
                 late().with_source(error)
             } else {
                 Error::io(failed, io::Error::other(error))
@@ -105,13 +126,13 @@ impl Connector {
     }
 
     #[cfg(feature = "tls")]
-    async fn secure(&self, stream: Stream, origin: &Origin) -> Result<Stream, Error> {
-        if origin.is_secure() { self.tls.over(stream, origin.host()).await } else { Ok(stream) }
+    async fn secure(&self, stream: Stream, origin: &Origin, whom: Whom) -> Result<Stream, Error> {
+        if origin.is_secure() { self.tls.over(stream, origin.host(), whom).await } else { Ok(stream) }
     }
 
     /// `check` has let no origin through that needs more.
     #[cfg(not(feature = "tls"))]
-    async fn secure(&self, stream: Stream, _: &Origin) -> Result<Stream, Error> {
+    async fn secure(&self, stream: Stream, _: &Origin, _: Whom) -> Result<Stream, Error> {
         Ok(stream)
     }
 }
@@ -135,8 +156,15 @@ fn late() -> Error {
     Error::new(ErrorKind::Timeout, "connecting takes too long")
 }
 
+/// What was said in this crate, if that is behind it.
+pub(crate) fn own(error: &(dyn StdError + 'static)) -> Option<Error> {
+    successors(Some(error), |error| (*error).source())
+        .find_map(|error| error.downcast_ref::<Error>())
+        .cloned()
+}
+
 fn is_late(error: &(dyn StdError + 'static)) -> bool {
-    std::iter::successors(Some(error), |error| (*error).source())
+    successors(Some(error), |error| (*error).source())
         .filter_map(|error| error.downcast_ref::<io::Error>())
         .any(|error| error.kind() == io::ErrorKind::TimedOut)
 }

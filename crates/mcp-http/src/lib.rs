@@ -14,9 +14,13 @@
 //! | to | take |
 //! |---|---|
 //! | add a binding | [`Route`], [`Handler`], [`Arrived`], and a reply such as [`event_stream_reply`] |
+//! | give it sessions and streams | [`SessionTable`], [`FrameBuffer`], [`KeepAlive`] |
 //! | serve routes | [`Router`], [`Server`], [`ServerControl`] |
+//! | know who clients are | [`Authenticate`]; `BearerTokens`, `CertificateSubject`, and [`AnyOf`] of several |
+//! | tell clients where tokens are had | [`Resource`], [`Challenge`] |
 //! | mount them elsewhere | [`Router`], which is a [`hyper::service::Service`] |
 //! | ask a server | [`HttpClient`], [`HttpRefused`] |
+//! | say who asks | [`credentials`] |
 //! | have the rules alone, without IO | [`proto`] |
 //!
 //! ```
@@ -69,17 +73,26 @@
 //!
 //! Nothing that a peer sent is part of an answer, but for the id of a malformed request.
 //!
+//! Whoever is known is told to the handler ([`Arrived::principal`]), and nothing is taken for granted from one request
+//! to the next. `Authorization`, cookies and session ids are marked, so that no `Debug` of headers shows them.
+//!
 //! # What it does not do
 //!
-//! No sessions and no protocol revisions, which are the bindings'; no HTTP/2, no compression. The server has no
-//! TLS and no cookies. The client has no SOCKS, no client certificates, no cookies across hosts, ports or schemes, and
+//! Nothing of what a session holds and no protocol revisions, which are the bindings'; no compression. Clear text is
+//! HTTP/1.1, and so is the client. The server has no cookies. The client has no SOCKS, no cookies across hosts, ports or
+//! schemes, and
 //! none that outlive it.
 //!
 //! # Features
 //!
 //! | feature | adds |
 //! |---|---|
-//! | `tls` | `https` for the client, by rustls with ring and the authorities that the system trusts; 12 crates |
+//! | `bearer` | `BearerTokens`: clients that are known by tokens; 9 crates |
+//! | `http2` | HTTP/2 for the server, where TLS has agreed on it; what `tls` adds, and h2 |
+//! | `jwt` | tokens of OAuth for the server (`jwt`), and what `tls` adds; 1 crate more |
+//! | `rate-limit` | `RateLimits`, buckets for addresses, principals and sessions, by governor; 13 crates |
+//! | `tls` | `https` by rustls with ring: `ServerTls` for the server, and who its clients are by their certificates; for the client, with the authorities that the system trusts; 12 crates |
+//! | `token-command` | `TokenCommand`: a token that a program prints; 2 crates |
 //!
 //! # Limits
 //!
@@ -96,15 +109,20 @@
 //! Target `mcp.http`: refusals, malformed bodies, ends and failures of connections at debug, failures to accept
 //! at error. Headers and bodies are never shown.
 
+mod auth;
 mod body;
 mod client;
 mod client_body;
 mod client_options;
 mod connector;
 mod cors;
+pub mod credentials;
 mod detached;
 mod frames;
 mod io;
+mod keep_alive;
+#[cfg(feature = "tls")]
+mod peer_certificate;
 mod pipeline;
 pub mod proto;
 mod rate;
@@ -112,27 +130,50 @@ mod redirect;
 mod refused;
 mod reply;
 mod request_body;
+mod resolver;
 mod route;
 mod router;
 mod server;
+#[cfg(feature = "tls")]
+mod server_tls;
+#[cfg(feature = "tls")]
+mod server_tls_files;
+mod sessions;
 mod stream;
 #[cfg(feature = "tls")]
 mod tls;
 mod tunnel;
 
+#[cfg(feature = "bearer")]
+pub use auth::BearerTokens;
+#[cfg(feature = "tls")]
+pub use auth::CertificateSubject;
+#[cfg(feature = "jwt")]
+pub use auth::jwt;
+pub use auth::{
+    AnyOf, Authenticate, BadCredentials, Challenge, MAX_TOKEN, Presented, Resource, bearer_token,
+};
 pub use body::BodyPace;
-pub use client::{FinalUri, HttpClient};
+pub use client::{FinalUri, HeadWithin, HttpClient};
 pub use client_body::ClientBody;
 pub use client_options::HttpClientOptions;
 pub use cors::Cors;
-pub use detached::detached;
+pub use detached::{detached, detached_bytes, detached_message};
 pub use frames::FrameBuffer;
 pub use io::{ConnectionEnd, ConnectionHandle, ServerOptions};
-pub use pipeline::Authenticate;
+pub use keep_alive::KeepAlive;
+#[cfg(feature = "tls")]
+pub use peer_certificate::PeerCertificate;
+#[cfg(feature = "rate-limit")]
+pub use rate::{Rate, RateLimits, Rates};
 pub use rate::{RateLimit, Spent};
 pub use refused::HttpRefused;
 pub use reply::{Refusal, Reply, ReplyBody, event_stream_reply, json_reply, reply, text_reply};
 pub use request_body::OnTaken;
+pub use resolver::AddressFilter;
 pub use route::{Arrived, DEFAULT_MAX_BODY, Handler, Payload, PeerAddr, Route, Takes};
 pub use router::{Router, RouterOptions};
 pub use server::{Drained, Server, ServerControl};
+#[cfg(feature = "tls")]
+pub use server_tls::ServerTls;
+pub use sessions::{Full, Registered, SessionEntry, SessionTable};

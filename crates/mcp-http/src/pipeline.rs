@@ -3,11 +3,12 @@
 use std::error::Error as StdError;
 
 use bytes::Bytes;
+use http::header::{AUTHORIZATION, COOKIE, Entry, HeaderName, PROXY_AUTHORIZATION};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body::Body;
 use mcp_jsonrpc::{Batch, ErrorCode, ErrorObject, Malformed, Message, Response};
-use mcp_transport_core::{BoxFuture, Principal};
+use mcp_transport_core::Principal;
 
 use crate::body::read_body;
 use crate::io::ConnectionHandle;
@@ -16,18 +17,6 @@ use crate::rate::{Spent, spend};
 use crate::reply::{Refusal, Reply, json_reply};
 use crate::route::{Arrived, Payload, PeerAddr, Route, Takes};
 use crate::router::{Router, RouterOptions};
-
-/// Finds out who a client is.
-pub trait Authenticate: Send + Sync {
-    /// Looks at a request before its route is known and its body is read.
-    ///
-    /// `Ok(None)` lets an unknown client pass, which is a decision.
-    ///
-    /// # Errors
-    ///
-    /// A refusal, with status 401 and a challenge, or 403.
-    fn authenticate<'a>(&'a self, parts: &'a Parts) -> BoxFuture<'a, Result<Option<Principal>, Refusal>>;
-}
 
 /// The list. The first check that fails answers, and nothing that comes after it is looked at.
 pub(crate) async fn answer<B>(router: &Router, request: Request<B>) -> Reply
@@ -61,7 +50,8 @@ where
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
     let settings = router.settings();
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    hide_secrets(&mut parts.headers);
 
     host(settings, &parts)?; //                                            1 and 2: 400, 403
     origin(settings, &parts.headers)?; //                                  3: 403
@@ -86,6 +76,19 @@ where
     let connection = parts.extensions.get::<ConnectionHandle>().cloned();
     let rate = settings.rate.clone();
     Ok(route.handler.handle(Arrived { parts, payload, peer, principal, connection, rate }).await)
+}
+
+/// Whoever shows headers, in a log of its own or in a panic, does not show these.
+fn hide_secrets(headers: &mut HeaderMap) {
+    const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
+    for name in [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, SESSION] {
+        // An entry that is not there would make room for itself.
+        if headers.contains_key(&name)
+            && let Entry::Occupied(mut values) = headers.entry(name)
+        {
+            values.iter_mut().for_each(|value| value.set_sensitive(true));
+        }
+    }
 }
 
 /// RFC 9112 3.2: a request without exactly one Host is answered with 400. A foreign one is DNS rebinding.

@@ -1,5 +1,12 @@
 //! How many requests are too many.
 
+#[cfg(feature = "rate-limit")]
+mod buckets;
+#[cfg(feature = "rate-limit")]
+mod limits;
+#[cfg(feature = "rate-limit")]
+mod options;
+
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -9,6 +16,10 @@ use http::header::{HeaderValue, RETRY_AFTER};
 use mcp_transport_core::Principal;
 
 use crate::reply::Refusal;
+#[cfg(feature = "rate-limit")]
+pub use limits::RateLimits;
+#[cfg(feature = "rate-limit")]
+pub use options::{Rate, Rates};
 
 /// What is counted.
 #[derive(Clone, Copy, PartialEq, Eq)]

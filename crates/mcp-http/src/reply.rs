@@ -6,7 +6,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::{HeaderMap, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 
@@ -147,6 +149,16 @@ impl Refusal {
         Self { status, text, headers: HeaderMap::new() }
     }
 
+    /// 503: something is full or shuts down, and it is worth another try after a second.
+    ///
+    /// # Spec
+    ///
+    /// RFC 9110 10.2.3, Retry-After.
+    pub fn unavailable(text: &'static str) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, text)
+            .with_header(RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
     /// The same refusal with one more header.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -161,6 +173,11 @@ impl Refusal {
 
     pub(crate) fn allowing(self, methods: HeaderValue) -> Self {
         self.with_header(ALLOW, methods)
+    }
+
+    /// What it asks a client to prove.
+    pub(crate) fn challenges(&self) -> impl Iterator<Item = &HeaderValue> {
+        self.headers.get_all(WWW_AUTHENTICATE).iter()
     }
 
     /// The status.

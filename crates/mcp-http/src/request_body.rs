@@ -13,14 +13,31 @@ use http_body::{Body, Frame, SizeHint};
 ///
 /// Two requests that are sent one after the other go over two connections, one of which may have to be made first. Who
 /// has to know that the first is on its way before the second begins, waits for this and not for the response.
-/// A redirect takes a request again, and tells it again.
+/// A redirect takes a request again, as does another try after a refusal, and tells it again.
 #[derive(Clone)]
-pub struct OnTaken(Arc<dyn Fn() + Send + Sync>);
+pub struct OnTaken {
+    taken: Arc<dyn Fn() + Send + Sync>,
+    returned: Option<Arc<dyn Fn() + Send + Sync>>,
+}
 
 impl OnTaken {
     /// Calls this, which must not block.
     pub fn new(told: impl Fn() + Send + Sync + 'static) -> Self {
-        Self(Arc::new(told))
+        Self { taken: Arc::new(told), returned: None }
+    }
+
+    /// Calls this, which must not block, when the server has refused the request: it fails, or it is sent again, and is
+    /// not on its way until it is taken again.
+    #[must_use]
+    pub fn with_returned(mut self, told: impl Fn() + Send + Sync + 'static) -> Self {
+        self.returned = Some(Arc::new(told));
+        self
+    }
+
+    pub(crate) fn returned(&self) {
+        if let Some(told) = &self.returned {
+            told();
+        }
     }
 }
 
@@ -53,8 +70,8 @@ impl Body for RequestBody {
         if self.bytes.is_empty() {
             return Poll::Ready(None);
         }
-        if let Some(OnTaken(told)) = &self.on_taken {
-            told();
+        if let Some(OnTaken { taken, .. }) = &self.on_taken {
+            taken();
         }
         Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.bytes)))))
     }

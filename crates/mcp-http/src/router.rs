@@ -12,9 +12,10 @@ use http_body::Body;
 use hyper::service::Service;
 use mcp_transport_core::BoxFuture;
 
+use crate::auth::Authenticate;
 use crate::body::BodyPace;
 use crate::cors::Cors;
-use crate::pipeline::{self, Authenticate};
+use crate::pipeline;
 use crate::proto::{HostList, OriginList};
 use crate::rate::RateLimit;
 use crate::reply::Reply;

@@ -15,9 +15,13 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::io::{Acceptor, ConnectionEnd, ServerOptions, Stage, drive};
+#[cfg(feature = "tls")]
+use crate::io::drive_tls;
+use crate::io::{Accepted, Acceptor, ConnectionEnd, Peer, ServerOptions, Stage, drive};
 use crate::route::PeerAddr;
 use crate::router::Router;
+#[cfg(feature = "tls")]
+use crate::server_tls::ServerTls;
 
 /// What is left to the connections of a drain that the bindings have used up.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -37,6 +41,8 @@ pub struct Server {
     options: ServerOptions,
     control: ServerControl,
     hooks: Vec<DrainHook>,
+    #[cfg(feature = "tls")]
+    tls: Option<ServerTls>,
 }
 
 /// Shuts a server down, from anywhere. Clones are the same control.
@@ -79,7 +85,33 @@ impl Server {
         let local_addr =
             listener.local_addr().map_err(|error| Error::io("the listener has no address", error))?;
         let control = ServerControl { stage: Arc::new(watch::Sender::new(Stage::Serving)) };
-        Ok(Self { listener, local_addr, options, control, hooks: Vec::new() })
+        Ok(Self {
+            listener,
+            local_addr,
+            options,
+            control,
+            hooks: Vec::new(),
+            #[cfg(feature = "tls")]
+            tls: None,
+        })
+    }
+
+    /// Speaks TLS, and nothing else on this address. A handshake has [`ServerOptions::tls_handshake`], and a place like
+    /// every connection.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn with_tls(mut self, tls: ServerTls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// The scheme of its URIs: `https` if it speaks TLS, else `http`.
+    pub fn scheme(&self) -> &'static str {
+        #[cfg(feature = "tls")]
+        if self.tls.is_some() {
+            return "https";
+        }
+        "http"
     }
 
     /// The address that it is bound to, with the port that it got.
@@ -121,11 +153,22 @@ impl Server {
             let what = "an address other than loopback needs authentication, or permission to go without";
             return Err(Error::new(ErrorKind::Misuse, what));
         }
-        let options = self.options;
+        // Shared, so that a connection carries no copy.
+        let options = Arc::new(self.options);
         let stage = &self.control.stage;
         let mut connections = JoinSet::new();
         let cut = Arc::new(AtomicUsize::new(0));
-        let acceptor = Acceptor::new(self.listener, options);
+        let acceptor = Acceptor::new(self.listener, *options);
+        #[cfg(feature = "tls")]
+        let tls = self.tls;
+        // A new certificate is for new connections, so it is looked for while there are any.
+        #[cfg(feature = "tls")]
+        let mut looking = pin!(async {
+            if let Some(tls) = &tls {
+                tls.keep_looking().await;
+            }
+            std::future::pending::<()>().await
+        });
         loop {
             let accepted = {
                 let mut next = pin!(acceptor.next());
@@ -137,17 +180,28 @@ impl Server {
                     if draining.as_mut().poll(cx).is_ready() {
                         return Poll::Ready(None);
                     }
+                    #[cfg(feature = "tls")]
+                    let _ = looking.as_mut().poll(cx);
                     next.as_mut().poll(cx).map(Some)
                 })
                 .await
             };
             let Some(accepted) = accepted else { break };
             let accepted = accepted?;
-            let (router, stage, cut) = (router.clone(), stage.subscribe(), cut.clone());
+            let (router, stage, cut, options) =
+                (router.clone(), stage.subscribe(), cut.clone(), options.clone());
+            #[cfg(feature = "tls")]
+            let tls = tls.clone();
             connections.spawn(async move {
-                let _place = accepted.place;
-                let peer = Some(PeerAddr(accepted.peer));
-                if drive(accepted.socket, peer, router, &options, stage).await == Some(ConnectionEnd::Cut) {
+                let end = connection(
+                    accepted,
+                    #[cfg(feature = "tls")]
+                    tls,
+                    router,
+                    &options,
+                    stage,
+                );
+                if end.await == Some(ConnectionEnd::Cut) {
                     cut.fetch_add(1, Ordering::Relaxed);
                 }
             });
@@ -234,6 +288,24 @@ impl ServerControl {
         })
         .await;
     }
+}
+
+/// One connection, which has its place until it has ended.
+async fn connection(
+    accepted: Accepted,
+    #[cfg(feature = "tls")] tls: Option<ServerTls>,
+    router: Router,
+    options: &ServerOptions,
+    stage: watch::Receiver<Stage>,
+) -> Option<ConnectionEnd> {
+    let Accepted { socket, peer, place: _place } = accepted;
+    let peer = Peer::at(PeerAddr(peer));
+    #[cfg(feature = "tls")]
+    if let Some(tls) = tls {
+        // In a box, so that one in clear text does not carry the room that it takes.
+        return Box::pin(drive_tls(socket, tls.current(), peer, router, options, stage)).await;
+    }
+    drive(socket, peer, router, options, stage).await
 }
 
 async fn all_ended(connections: &mut JoinSet<()>) {

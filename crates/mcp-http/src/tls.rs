@@ -1,52 +1,73 @@
 //! TLS over a client's connection.
 
+use std::error::Error as StdError;
 use std::io;
+use std::iter::successors;
 use std::sync::Arc;
 
 use mcp_transport_core::{Error, ErrorKind};
 use tokio::sync::OnceCell;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::client::Resumption;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{self, CertificateError, ClientConfig, RootCertStore};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
+use tokio_rustls::rustls::{self, AlertDescription, CertificateError, ClientConfig, RootCertStore};
 
+use crate::connector::Whom;
 use crate::proto::Host;
 use crate::stream::Stream;
 
-/// Whom a client trusts, which is found out when it is first asked: the system's roots are some hundred files.
+/// Whom a client trusts, which is found out when it is first asked: the system's roots are some hundred files. And what
+/// it shows of itself.
 pub(crate) struct Tls {
     extra: Vec<CertificateDer<'static>>,
-    config: OnceCell<Arc<ClientConfig>>,
+    own: Option<ClientCertificate>,
+    configs: OnceCell<Configs>,
+}
+
+/// A client's certificate and its key.
+#[derive(Clone)]
+pub(crate) struct ClientCertificate(Arc<CertifiedKey>);
+
+struct Configs {
+    servers: Arc<ClientConfig>,
+    proxies: Arc<ClientConfig>,
 }
 
 impl Tls {
-    pub(crate) fn new(extra: Vec<CertificateDer<'static>>) -> Self {
-        Self { extra, config: OnceCell::new() }
+    pub(crate) fn new(extra: Vec<CertificateDer<'static>>, own: Option<ClientCertificate>) -> Self {
+        Self { extra, own, configs: OnceCell::new() }
     }
 
     /// Has the peer prove that it is `host`, and speaks in secret from then on.
     ///
     /// # Errors
     ///
-    /// Refused, when its certificate is not accepted; peer, when it speaks no TLS of ours; io, when the connection
-    /// breaks; misuse, when there is no root to begin with.
-    pub(crate) async fn over(&self, stream: Stream, host: &Host) -> Result<Stream, Error> {
-        let config = self.config.get_or_try_init(|| async {
-            let extra = self.extra.clone();
-            let reading = tokio::task::spawn_blocking(move || config(extra));
+    /// Refused, when its certificate is not accepted, or it does not accept ours; peer, when it speaks no TLS of ours; io,
+    /// when the connection breaks; misuse, when there is no root to begin with.
+    pub(crate) async fn over(&self, stream: Stream, host: &Host, whom: Whom) -> Result<Stream, Error> {
+        let configs = self.configs.get_or_try_init(|| async {
+            let (extra, own) = (self.extra.clone(), self.own.clone());
+            let reading = tokio::task::spawn_blocking(move || configs(extra, own));
             let stopped = |error| {
                 Error::new(ErrorKind::Internal, "reading the system's certificates was stopped")
                     .with_source(error)
             };
             reading.await.map_err(stopped)?
         });
-        let connector = TlsConnector::from(config.await?.clone());
+        let configs = configs.await?;
+        let config = match whom {
+            Whom::Server => &configs.servers,
+            Whom::Proxy => &configs.proxies,
+        };
+        let connector = TlsConnector::from(config.clone());
         connector.connect(name(host)?, stream).await.map(Stream::tls).map_err(failed)
     }
 }
 
-fn config(extra: Vec<CertificateDer<'static>>) -> Result<Arc<ClientConfig>, Error> {
+fn configs(extra: Vec<CertificateDer<'static>>, own: Option<ClientCertificate>) -> Result<Configs, Error> {
     let native = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
     // One that cannot be read is no reason to distrust the others; systems do have such.
@@ -68,7 +89,13 @@ fn config(extra: Vec<CertificateDer<'static>>) -> Result<Arc<ClientConfig>, Erro
         .map_err(|error| Error::new(ErrorKind::Internal, "TLS cannot be set up").with_source(error))?;
     let mut config = config.with_root_certificates(roots).with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    let proxies = Arc::new(config);
+    let Some(ClientCertificate(own)) = own else { return Ok(Configs { servers: proxies.clone(), proxies }) };
+    let mut servers = ClientConfig::clone(&proxies);
+    servers.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(own));
+    // One session is not to be resumed with the other's settings.
+    servers.resumption = Resumption::default();
+    Ok(Configs { servers: Arc::new(servers), proxies })
 }
 
 fn name(host: &Host) -> Result<ServerName<'static>, Error> {
@@ -87,10 +114,44 @@ fn failed(error: io::Error) -> Error {
     };
     let (kind, what) = match reason {
         rustls::Error::InvalidCertificate(problem) => (ErrorKind::Refused, distrusted(problem)),
+        rustls::Error::AlertReceived(alert) if wants_another_certificate(*alert) => {
+            (ErrorKind::Refused, UNKNOWN)
+        }
         _ => (ErrorKind::Peer, "the TLS handshake failed"),
     };
     let reason = reason.clone();
     Error::new(kind, what).with_source(reason)
+}
+
+const UNKNOWN: &str = "the server does not accept the client's certificate, or its having none";
+
+/// What a server says of a client's certificate. In TLS 1.3 it says so only after the handshake, when the client has sent
+/// its first request already.
+pub(crate) fn refused(error: &(dyn StdError + 'static)) -> Option<Error> {
+    let reasons = successors(Some(error), |error| (*error).source());
+    let mut reasons =
+        reasons.filter_map(|error| error.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref());
+    let reason = reasons.find(
+        |reason| matches!(reason, rustls::Error::AlertReceived(alert) if wants_another_certificate(*alert)),
+    )?;
+    Some(Error::new(ErrorKind::Refused, UNKNOWN).with_source(reason.clone()))
+}
+
+/// RFC 8446 6.2: alerts about a certificate. Here they are all about the client's.
+fn wants_another_certificate(alert: AlertDescription) -> bool {
+    use AlertDescription as Alert;
+    matches!(
+        alert,
+        Alert::CertificateRequired
+            | Alert::NoCertificate
+            | Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::AccessDenied
+    )
 }
 
 fn distrusted(problem: &CertificateError) -> &'static str {
@@ -105,6 +166,27 @@ fn distrusted(problem: &CertificateError) -> &'static str {
             "the server's certificate is not valid yet"
         }
         _ => "the server's certificate is not accepted",
+    }
+}
+
+impl ClientCertificate {
+    pub(crate) fn new(chain: &[u8], key: &[u8]) -> Result<Self, Error> {
+        let misuse = |what: &'static str| Error::new(ErrorKind::Misuse, what);
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(chain).collect();
+        // What a parser says of a file with a key in it stays here.
+        let chain = chain.map_err(|_| misuse("the client's certificate cannot be read"))?;
+        if chain.is_empty() {
+            return Err(misuse("there is no PEM of a certificate of the client's"));
+        }
+        let key = PrivateKeyDer::from_pem_slice(key)
+            .map_err(|_| misuse("there is no PEM of a key of the client's, or it is encrypted"))?;
+        let key =
+            CertifiedKey::from_der(chain, key, &ring::default_provider()).map_err(|error| match error {
+                rustls::Error::InconsistentKeys(_) => misuse("the client's key is not the certificate's"),
+                rustls::Error::InvalidCertificate(_) => misuse("the client's certificate cannot be read"),
+                _ => misuse("the client's key cannot be used"),
+            })?;
+        Ok(Self(Arc::new(key)))
     }
 }
 

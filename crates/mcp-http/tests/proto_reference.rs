@@ -151,7 +151,12 @@ fn what_is_refused() {
     for (reference, problem) in table {
         assert_eq!(resolve(&base(), reference), Err(*problem), "{}", reference.escape_ascii());
     }
-    assert!(resolve(&base(), "a".repeat(MAX_REFERENCE - 13).as_bytes()).is_ok());
+    // The base adds to what it resolves to.
+    for (len, fits) in [(MAX_REFERENCE - 14, true), (MAX_REFERENCE - 13, true), (MAX_REFERENCE - 12, false)] {
+        let resolved = resolve(&base(), "a".repeat(len).as_bytes());
+        assert_eq!(resolved.is_ok(), fits, "{len}");
+        assert!(resolved.map_or(MAX_REFERENCE, |uri| uri.to_string().len()) <= MAX_REFERENCE);
+    }
     assert_eq!(resolve(&base(), "a".repeat(MAX_REFERENCE).as_bytes()), Err(TooLong));
     for base in ["/relative", "example.com", "ftp://example.com/"] {
         assert!(resolve(&base.parse().unwrap(), b"/m").is_err(), "{base}");

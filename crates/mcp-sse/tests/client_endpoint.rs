@@ -3,9 +3,13 @@
 
 mod scripted;
 
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{HeaderMap, HeaderValue};
+use mcp_http::credentials::StaticToken;
+use mcp_http::proto::Origin;
 use mcp_http::{HttpClient, HttpClientOptions, HttpRefused};
 use mcp_sse::SseClient;
 use mcp_transport_core::{Caller, ErrorKind, Transport};
@@ -52,6 +56,9 @@ async fn another_origin_is_refused_before_anything_is_sent_there() {
         (format!("//{there}/m"), ErrorKind::Refused),
         (format!("https://{here}/m"), ErrorKind::Refused),
         (format!("http://localhost:{}/m", here.port()), ErrorKind::Refused),
+        (format!("http://[::1]:{}/m", here.port()), ErrorKind::Refused),
+        (format!("http://[::ffff:127.0.0.1]:{}/m", here.port()), ErrorKind::Refused),
+        ("http://127.0.0.1:80/m".into(), ErrorKind::Refused),
         ("http://127.0.0.1/m".into(), ErrorKind::Refused),
         ("//evil.example/m".into(), ErrorKind::Refused),
         (format!("http://user@{here}/m"), ErrorKind::Peer),
@@ -64,14 +71,26 @@ async fn another_origin_is_refused_before_anything_is_sent_there() {
         (format!("/{}", "x".repeat(9000)), ErrorKind::Peer),
     ];
     for (reference, kind) in cases {
-        let (connection, mut stream) = server.dial(&format!("event: endpoint\ndata: {reference}\n\n")).await;
+        let client = server.client().with_http(with_secrets(server.address));
+        let first = format!("event: endpoint\ndata: {reference}\n\n");
+        let (connection, mut stream) = server.dial_with(client, &first).await;
         let error = connection.unwrap_err();
         assert_eq!(error.kind(), kind, "{reference}: {error}");
-        assert!(!format!("{error} {error:?}").contains("evil.example"), "{error:?}");
+        let shown = format!("{error} {error:?}");
+        assert!(!shown.contains("evil.example") && !shown.contains("canary"), "{shown}");
         // The stream is let go, and nothing was asked of anybody.
         within("the end", tokio::io::AsyncReadExt::read(&mut stream.socket, &mut [0; 1])).await.ok();
         assert!(server.has_come().is_none() && other.has_come().is_none(), "{reference}");
     }
+}
+
+/// A header for everybody whom this client speaks to, and a token for the server.
+fn with_secrets(server: SocketAddr) -> HttpClient {
+    let origin = Origin::parse(format!("http://{server}").as_bytes()).unwrap();
+    let token = Arc::new(StaticToken::new(origin, "canary-4711").unwrap());
+    let mut headers = HeaderMap::new();
+    headers.insert("x-tenant", HeaderValue::from_static("7"));
+    HttpClient::new(HttpClientOptions::default().with_headers(headers).with_credentials(token))
 }
 
 #[tokio::test]
@@ -151,12 +170,18 @@ async fn nobody_there() {
 
 #[tokio::test]
 async fn its_headers_go_to_its_origin_and_no_further() {
-    let mut server = Scripted::new().await;
-    let mut other = Scripted::new().await;
     let mut headers = HeaderMap::new();
     headers.insert("authorization", HeaderValue::from_static("Bearer canary-4711"));
     headers.insert("x-tenant", HeaderValue::from_static("7"));
-    let http = HttpClient::new(HttpClientOptions::default().with_headers(headers));
+    let by_headers = HttpClient::new(HttpClientOptions::default().with_headers(headers));
+    no_further(|_| by_headers.clone()).await;
+    no_further(with_secrets).await;
+}
+
+async fn no_further(http: impl Fn(SocketAddr) -> HttpClient) {
+    let mut server = Scripted::new().await;
+    let mut other = Scripted::new().await;
+    let http = http(server.address);
     let has_both = |headers: &[String]| {
         let has = |wanted: &str| headers.iter().filter(|line| *line == wanted).count() == 1;
         has("authorization: Bearer canary-4711") && has("x-tenant: 7")

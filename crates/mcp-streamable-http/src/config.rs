@@ -31,6 +31,10 @@ pub struct StreamableOptions {
     pub answers: Answers,
     /// Sessions at once. Default 10,000; one more is refused with 503.
     pub max_sessions: usize,
+    /// Streams of one session that are read by GET at once: its own one, and answers that lost their connection. Default
+    /// 16, twice what a browser has connections to one host; one more is refused with 429. Who comes back for a stream
+    /// that is still read takes it over, and needs no further place.
+    pub max_streams: usize,
     /// How long a session is kept without a request in flight and without a stream. Default 30 min.
     pub session_idle: Duration,
     /// The same for a session in which nothing has come after `initialize`. Default 60 s.
@@ -93,6 +97,7 @@ impl Default for StreamableOptions {
             modern: true,
             answers: Answers::Auto,
             max_sessions: 10_000,
+            max_streams: 16,
             session_idle: Duration::from_secs(30 * 60),
             first_message: Duration::from_secs(60),
             queue_wait: Duration::from_secs(5),
@@ -116,6 +121,7 @@ impl fmt::Debug for StreamableOptions {
             .field("modern", &self.modern)
             .field("answers", &self.answers)
             .field("max_sessions", &self.max_sessions)
+            .field("max_streams", &self.max_streams)
             .field("session_idle", &self.session_idle)
             .field("store", &self.store)
             .finish_non_exhaustive()

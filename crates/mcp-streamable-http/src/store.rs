@@ -5,10 +5,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use mcp_http::detached_bytes;
 use mcp_transport_core::{BoxFuture, Principal};
 
 /// Whose stream it is. Every part counts: nobody gets events of another session, or of another principal's.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct StreamKey {
     /// Who opened the session, where somebody asks.
@@ -23,6 +24,18 @@ impl StreamKey {
     /// The key of a stream.
     pub fn new(principal: Option<Principal>, session: Arc<str>, stream: u64) -> Self {
         Self { principal, session, stream }
+    }
+}
+
+/// The session by its first characters, as everywhere: whoever knows them all can speak in it.
+impl fmt::Debug for StreamKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let start: String = self.session.chars().take(6).collect();
+        f.debug_struct("StreamKey")
+            .field("principal", &self.principal)
+            .field("session", &format_args!("{start}…"))
+            .field("stream", &self.stream)
+            .finish()
     }
 }
 
@@ -70,9 +83,6 @@ pub struct MemoryEventStore {
 
 /// What an event costs beside its bytes.
 const OVERHEAD: usize = 64;
-/// A message smaller than this, a quarter of the largest read buffer, is copied before it is kept: it may be a slice of
-/// such a buffer.
-const COPY: usize = 16 * 1024;
 
 #[derive(Default)]
 struct State {
@@ -182,7 +192,7 @@ impl State {
 
 impl EventStore for MemoryEventStore {
     fn append(&self, key: &StreamKey, seq: u64, message: Bytes) {
-        let message = if message.len() < COPY { Bytes::copy_from_slice(&message) } else { message };
+        let message = detached_bytes(message);
         let cost = message.len() + OVERHEAD;
         let mut state = self.state();
         let state = &mut *state;

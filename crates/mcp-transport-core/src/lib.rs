@@ -79,6 +79,7 @@ mod relay;
 mod revision;
 mod serve;
 mod session;
+mod setters;
 mod sink_wire;
 mod tap;
 mod wire;

@@ -62,20 +62,8 @@ impl Default for Limits {
     }
 }
 
-macro_rules! setters {
-    ($($(#[$doc:meta])* $setter:ident: $field:ident: $ty:ty;)*) => {
-        impl Limits {
-            $($(#[$doc])*
-            #[must_use]
-            pub fn $setter(mut self, $field: $ty) -> Self {
-                self.$field = $field;
-                self
-            })*
-        }
-    };
-}
-
-setters! {
+crate::setters! {
+    for Limits;
     /// Sets [`Limits::max_message`].
     with_max_message: max_message: usize;
     /// Sets [`Limits::scan`].

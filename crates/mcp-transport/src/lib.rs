@@ -128,7 +128,12 @@
 //! | `sse` | | the modules `sse` and `http`, and HTTP+SSE's client and server at the root |
 //! | `streamable-http` | | the modules `streamable_http` and `http`, and Streamable HTTP's server and client at the root |
 //! | `connect` | | `connect` and its `Connector`, and with them everything above |
-//! | `tls` | | `https` for the clients |
+//! | `bearer` | | clients of a server that are known by tokens |
+//! | `http2` | | HTTP/2 for servers, where TLS has agreed on it |
+//! | `jwt` | | clients of a server that are known by tokens that an issuer has signed |
+//! | `rate-limit` | | how many requests of whom are too many |
+//! | `tls` | | `https` for servers and clients, and certificates of clients |
+//! | `token-command` | | `http::credentials::TokenCommand`: a token for the clients that a program prints |
 //! | `full` | | all of them |
 //!
 //! # Limits and cancel safety

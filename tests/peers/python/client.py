@@ -4,17 +4,18 @@ usage: python client.py legacy|auto|2026-07-28 SERVER URL|-- COMMAND [ARG...]
 """
 
 import json
+import os
 import sys
 import time
 import traceback
 from contextlib import asynccontextmanager
 
 import anyio
+import httpx2
 from mcp.client.client import Client
 from mcp.client.sse import sse_client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
-from mcp.shared._httpx_utils import create_mcp_http_client
 from mcp.shared.exceptions import MCPError
 from mcp_types import CreateMessageResult, TextContent
 
@@ -125,6 +126,22 @@ async def checks(client, mode, server, strays):
     return client.protocol_version
 
 
+def http_client(headers=None, timeout=None, auth=None):
+    """As the SDK makes one, with who we are, and with HTTP/2 where that is wanted."""
+    http2 = bool(os.environ.get("PEER_HTTP2"))
+    headers = dict(headers or {})
+    if token := os.environ.get("PEER_TOKEN"):
+        headers["authorization"] = f"Bearer {token}"
+
+    async def spoken(response):
+        assert not http2 or response.http_version == "HTTP/2", response.http_version
+
+    timeout = timeout or httpx2.Timeout(30, read=300)
+    return httpx2.AsyncClient(
+        http2=http2, headers=headers, timeout=timeout, auth=auth, event_hooks={"response": [spoken]}
+    )
+
+
 @asynccontextmanager
 async def streamable(url):
     """Closes its session, if it has one; the SDK only logs it when that fails."""
@@ -135,9 +152,9 @@ async def streamable(url):
         if response.request.method == "DELETE":
             deleted.append(response.status_code)
 
-    async with create_mcp_http_client() as http_client:
-        http_client.event_hooks = {"response": [seen]}
-        async with streamable_http_client(url, http_client=http_client) as streams:
+    async with http_client() as client:
+        client.event_hooks["response"].append(seen)
+        async with streamable_http_client(url, http_client=client) as streams:
             yield streams
     assert len(sessions) == len(deleted) and all(status in (200, 204) for status in deleted), (
         f"{len(sessions)} sessions, DELETE answered with {deleted}"
@@ -147,7 +164,9 @@ async def streamable(url):
 def reach(where, *command):
     if where == "--":
         return stdio_client(StdioServerParameters(command=command[0], args=list(command[1:])))
-    return sse_client(where) if where.endswith("/sse") else streamable(where)
+    if where.endswith("/sse"):
+        return sse_client(where, httpx_client_factory=http_client)
+    return streamable(where)
 
 
 async def main(mode, server, *where):

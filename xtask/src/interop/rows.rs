@@ -3,6 +3,7 @@
 mod clients;
 mod http;
 mod http_client;
+mod secured;
 mod servers;
 mod sse;
 mod stdio;
@@ -11,6 +12,7 @@ use std::fmt;
 use std::process::Command;
 
 use super::process::Seen;
+use super::secrets::Secured;
 use super::stage::{At, Stage};
 use clients::Client;
 pub(super) use servers::{Server, Way};
@@ -22,6 +24,7 @@ pub(super) struct Row {
     client: Client,
     pub(super) through: Through,
     pub(super) server: &'static Server,
+    secured: Secured,
 }
 
 /// What stands between the two.
@@ -34,11 +37,17 @@ pub(super) enum Through {
 
 impl Row {
     const fn new(name: &'static str, client: Client, server: &'static Server) -> Self {
-        Self { name, client, through: Through::Nothing, server }
+        Self { name, client, through: Through::Nothing, server, secured: Secured::No }
     }
 
     const fn connect(name: &'static str, client: Client, server: &'static Server) -> Self {
-        Self { name, client, through: Through::Connect, server }
+        Self { name, client, through: Through::Connect, server, secured: Secured::No }
+    }
+
+    /// With what a client has to bring along.
+    const fn secured(mut self, secured: Secured) -> Self {
+        self.secured = secured;
+        self
     }
 
     /// Who talks to whom, for people.
@@ -47,12 +56,15 @@ impl Row {
             Through::Nothing => "",
             Through::Connect => "connect -> ",
         };
-        format!("{} -> {through}{}", self.client, self.server)
+        let version = if self.secured == Secured::Http2 { ", HTTP/2" } else { "" };
+        format!("{} -> {through}{}{version}", self.client, self.server)
     }
 
     /// The client's command line.
     pub(super) fn command(&self, stage: &Stage, at: At<'_>) -> Command {
-        self.client.command(stage, self.server, at)
+        let mut command = self.client.command(stage, self.server, at);
+        stage.secrets.give(&mut command, self.secured);
+        command
     }
 
     /// A few words for the table, or what is wrong.
@@ -73,5 +85,5 @@ impl fmt::Display for Server {
 
 /// All rows, in the order in which they run.
 pub(super) fn all() -> impl Iterator<Item = &'static Row> {
-    stdio::ROWS.iter().chain(sse::ROWS).chain(http::ROWS).chain(http_client::ROWS)
+    stdio::ROWS.iter().chain(sse::ROWS).chain(http::ROWS).chain(http_client::ROWS).chain(secured::ROWS)
 }

@@ -11,7 +11,7 @@ use super::stage::Stage;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Where a server listens, up to the number of its port.
-const ORIGIN: &str = "http://127.0.0.1:";
+const ORIGINS: [&str; 2] = ["http://127.0.0.1:", "https://127.0.0.1:"];
 
 #[derive(Debug)]
 pub(super) struct Listener {
@@ -90,10 +90,10 @@ impl Listening {
 
 /// The URL of `path`, from a line that says where the server listens.
 fn url(line: &str, path: &str) -> Option<String> {
-    let (_, rest) = line.split_once(ORIGIN)?;
+    let (origin, rest) = ORIGINS.iter().find_map(|origin| Some((origin, line.split_once(origin)?.1)))?;
     let length = rest.find(|character: char| !character.is_ascii_digit()).unwrap_or(rest.len());
     let port: u16 = rest.get(..length)?.parse().ok().filter(|port| *port != 0)?;
-    Some(format!("{ORIGIN}{port}{path}"))
+    Some(format!("{origin}{port}{path}"))
 }
 
 #[cfg(test)]
@@ -109,6 +109,7 @@ mod tests {
         );
         assert_eq!(url("INFO listening url=\"http://127.0.0.1:8808\" sessions=0", "/mcp"), wanted);
         assert_eq!(url("http://127.0.0.1:8808", "/mcp"), wanted);
+        assert_eq!(url("https://127.0.0.1:1/", "/mcp"), Some("https://127.0.0.1:1/mcp".to_owned()));
         assert_eq!(url("http://127.0.0.1:0/mcp", "/mcp"), None);
         assert_eq!(url("http://127.0.0.1:88080/mcp", "/mcp"), None);
         assert_eq!(url("starting", "/mcp"), None);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::peers::Peers;
+use super::secrets::Secrets;
 
 #[derive(Debug)]
 pub(super) struct Stage {
@@ -12,6 +13,8 @@ pub(super) struct Stage {
     pub(super) peers: Peers,
     /// The official Rust SDK's server, built or not.
     pub(super) rust: PathBuf,
+    /// For rows over TLS.
+    pub(super) secrets: Secrets,
 }
 
 /// Where a client finds its server.
@@ -30,7 +33,7 @@ impl Stage {
         command.args(["call", "--timeout", "30"]);
         match at {
             At::Command(server) => command.args([method, params, "--"]).args(server),
-            At::Url(url) => command.args([url, method, params]),
+            At::Url(url) => command.args([url, method, params]).args(self.told(url)),
         };
         command
     }
@@ -70,7 +73,14 @@ impl Stage {
 
     /// `mcp-bridge connect URL`.
     pub(super) fn connect(&self, url: &str) -> Vec<OsString> {
-        vec![self.bridge.clone().into(), "connect".into(), url.into()]
+        [self.bridge.clone().into(), "connect".into(), url.into()].into_iter().chain(self.told(url)).collect()
+    }
+
+    /// What our own client is told of a server with TLS and a token.
+    fn told(&self, url: &str) -> Vec<OsString> {
+        let Secrets { ca, header, .. } = &self.secrets;
+        let flags = ["--ca".into(), ca.clone().into(), "--header-file".into(), header.clone().into()];
+        if url.starts_with("https") { flags.into() } else { Vec::new() }
     }
 
     /// server-everything over stdio.

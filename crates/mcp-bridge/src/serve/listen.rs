@@ -36,23 +36,28 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 }
 
 impl Args {
-    /// Whether this may be listened on.
-    pub(super) fn check(&self) -> Result<(), String> {
+    /// Whether this may be listened on, where clients have to say who they are or not, by these names of a certificate.
+    pub(super) fn check(&self, authenticates: bool, certified: &[String]) -> Result<(), String> {
         let address = self.address;
         let ip = address.ip().to_canonical();
-        if !ip.is_loopback() && !self.allow_unauthenticated {
+        if !ip.is_loopback() && !authenticates && !self.allow_unauthenticated {
             return Err(format!(
                 "--listen {address} can be reached by other machines, and nobody is asked who they are: \
-                 listen on 127.0.0.1, or say --allow-unauthenticated"
+                 listen on 127.0.0.1, have them say it (--bearer-file, --jwt-issuer, --tls-client-ca), \
+                 or say --allow-unauthenticated"
             ));
         }
-        if ip.is_unspecified() && self.allow_host.is_empty() {
+        if ip.is_unspecified() && self.allow_host.is_empty() && certified.is_empty() {
             return Err(format!(
-                "--listen {address} needs --allow-host HOST for each name that clients have for this machine: \
-                 requests to any other are refused"
+                "--listen {address} needs --allow-host HOST for each name that clients have for this machine, \
+                 or a certificate (--tls-cert) that names them: requests to any other are refused"
             ));
         }
         Ok(())
+    }
+
+    pub(super) fn is_loopback(&self) -> bool {
+        self.address.ip().to_canonical().is_loopback()
     }
 
     /// With a slash before and none behind, or nothing.
@@ -69,7 +74,7 @@ impl Args {
     }
 
     /// How clients reach what is bound to `address`, as far as we know.
-    pub(super) fn names(&self, address: SocketAddr) -> Vec<String> {
+    pub(super) fn names(&self, address: SocketAddr, certified: &[String]) -> Vec<String> {
         if !address.ip().is_unspecified() {
             return vec![address.to_string()];
         }
@@ -78,11 +83,12 @@ impl Args {
             true => host.clone(),
             false => format!("{host}:{}", address.port()),
         };
-        self.allow_host.iter().map(name).collect()
+        self.allow_host.iter().chain(certified).map(name).collect()
     }
 
-    /// The hosts that are answered to, and the origins that are let in.
-    pub(super) fn router(&self, port: u16) -> Result<RouterOptions, String> {
+    /// The hosts that are answered to, and the origins that are let in. The names of a certificate are ours: nobody
+    /// else has the key to them.
+    pub(super) fn router(&self, port: u16, certified: &[String]) -> Result<RouterOptions, String> {
         let ip = self.address.ip();
         let reaches_loopback = ip.to_canonical().is_loopback() || ip.is_unspecified();
         let mut hosts = if reaches_loopback { HostList::loopback() } else { HostList::none() };
@@ -90,6 +96,10 @@ impl Args {
             // An address cannot be made to point elsewhere, as a name can.
             let own = SocketAddr::new(ip, port).to_string();
             hosts = hosts.allow(&own).map_err(|problem| format!("--listen {own}: {problem}"))?;
+        }
+        for name in certified {
+            // One that no `Host` can say is met by none.
+            hosts = hosts.clone().allow(name).unwrap_or(hosts);
         }
         for entry in &self.allow_host {
             hosts = hosts.allow(entry).map_err(|problem| format!("--allow-host {entry}: {problem}"))?;
@@ -138,22 +148,28 @@ mod tests {
 
     #[test]
     fn what_others_can_reach_is_a_decision() {
+        let named = ["mcp.example".to_owned()];
         let table = [
-            ("127.0.0.1:1", &[][..], false, true),
-            ("127.1.2.3:1", &[], false, true),
-            ("[::1]:1", &[], false, true),
-            ("[::ffff:127.0.0.1]:1", &[], false, true),
-            ("0.0.0.0:1", &[], false, false),
-            ("0.0.0.0:1", &["a"], false, false),
-            ("0.0.0.0:1", &[], true, false),
-            ("0.0.0.0:1", &["a"], true, true),
-            ("[::]:1", &["a"], false, false),
-            ("192.0.2.1:1", &["a"], false, false),
-            ("192.0.2.1:1", &[], true, true),
+            ("127.0.0.1:1", &[][..], false, false, &[][..], true),
+            ("127.1.2.3:1", &[], false, false, &[], true),
+            ("[::1]:1", &[], false, false, &[], true),
+            ("[::ffff:127.0.0.1]:1", &[], false, false, &[], true),
+            ("0.0.0.0:1", &[], false, false, &[], false),
+            ("0.0.0.0:1", &["a"], false, false, &[], false),
+            ("0.0.0.0:1", &[], true, false, &[], false),
+            ("0.0.0.0:1", &[], false, true, &[], false),
+            ("0.0.0.0:1", &[], false, true, &named, true),
+            ("0.0.0.0:1", &[], false, false, &named, false),
+            ("0.0.0.0:1", &["a"], true, false, &[], true),
+            ("0.0.0.0:1", &["a"], false, true, &[], true),
+            ("[::]:1", &["a"], false, false, &[], false),
+            ("192.0.2.1:1", &["a"], false, false, &[], false),
+            ("192.0.2.1:1", &[], true, false, &[], true),
+            ("192.0.2.1:1", &[], false, true, &[], true),
         ];
-        for (listen, hosts, unauthenticated, allowed) in table {
-            let checked = args(listen, hosts, unauthenticated).check();
-            assert_eq!(checked.is_ok(), allowed, "{listen} {hosts:?} {unauthenticated}: {checked:?}");
+        for (listen, hosts, open, authenticates, certified, allowed) in table {
+            let checked = args(listen, hosts, open).check(authenticates, certified);
+            assert_eq!(checked.is_ok(), allowed, "{listen} {hosts:?} {open} {authenticates}: {checked:?}");
         }
     }
 
@@ -176,8 +192,8 @@ mod tests {
     fn entries_are_checked() {
         let made = |hosts: &[&str], origins: &[&str]| {
             let origins = || origins.iter().map(|&origin| origin.into()).collect();
-            let allow = Args { allow_origin: origins(), ..args("127.0.0.1:1", hosts, false) }.router(1);
-            let cors = Args { cors_origin: origins(), ..args("127.0.0.1:1", hosts, false) }.router(1);
+            let allow = Args { allow_origin: origins(), ..args("127.0.0.1:1", hosts, false) }.router(1, &[]);
+            let cors = Args { cors_origin: origins(), ..args("127.0.0.1:1", hosts, false) }.router(1, &[]);
             assert_eq!(allow.is_ok(), cors.is_ok());
             allow
         };

@@ -6,6 +6,7 @@
 //!   └── signals ──▶ drain           └── /healthz, /readyz (health)
 //! ```
 
+mod access;
 mod child_log;
 mod health;
 mod listen;
@@ -19,18 +20,21 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mcp_transport::http::{Router, Server, ServerControl, ServerOptions};
+use mcp_transport::http::{Router, RouterOptions, Server, ServerControl, ServerOptions, ServerTls};
 use mcp_transport::streamable_http::proto::ToolTable;
 use mcp_transport::streamable_http::{Answers, Legacy, MemoryEventStore};
 use mcp_transport::{Error, Limits, SseOptions, SseServer, StreamableOptions, StreamableServer};
 use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::exit::Exit;
+use crate::peer::text_of;
 use crate::race::{First, race, race_mut};
 use crate::report::{NO_PATIENCE, Report};
 use crate::signals::Signals;
 use crate::{exec, launch, log, values};
+use access::Gate;
 use session::{Backend, Sessions};
 
 /// What is logged where nobody says what: what goes wrong, the sessions, and what the children say.
@@ -55,6 +59,10 @@ Paths, behind --path-prefix:
   /message  POST: a message into a session
   /healthz  GET: 200 while the program runs
   /readyz   GET: 200 while it takes new sessions, 503 once it does not
+  /.well-known/oauth-protected-resource
+            GET: where tokens are to be had, with --jwt-audience URL; without --path-prefix before it
+
+HUP reads the certificates again.
 
 INT and TERM end it in good order: no new sessions, what was accepted is finished within --shutdown-grace, children see
 the end of their input, then TERM, then KILL (4 s at most). A second signal ends it at once.
@@ -67,13 +75,15 @@ Exit status:
 Examples:
   mcp-bridge serve --demo
   mcp-bridge serve -- npx -y @modelcontextprotocol/server-everything stdio
-  mcp-bridge serve --listen 0.0.0.0:8808 --allow-unauthenticated --allow-host mcp.example.com -- some-server
+  mcp-bridge serve --listen 0.0.0.0:8808 --tls-cert cert.pem --tls-key key.pem --bearer-file tokens -- some-server
 
 COMMAND inherits HOME, LOGNAME, PATH, SHELL, TERM and USER; give it more with --env or --pass-env."
 )]
 pub(crate) struct Args {
     #[command(flatten)]
     listen: listen::Args,
+    #[command(flatten)]
+    access: access::Args,
     /// Serve the demo server that is built in
     #[arg(long, conflicts_with = "command")]
     demo: bool,
@@ -150,21 +160,21 @@ impl Args {
         options
     }
 
-    /// Every route that there is.
+    /// Every route that there is, behind `gate`.
     fn router(
         &self,
-        port: u16,
-        prefix: &str,
+        settings: RouterOptions,
+        gate: &Gate,
         sse: &SseServer,
         streamable: &StreamableServer,
         control: &ServerControl,
-    ) -> Result<Router, String> {
+    ) -> Router {
         let max_body = self.max_body.min(self.max_message);
         // Those without a body take none.
         let routes = sse.routes().into_iter().chain(streamable.routes());
         let routes = routes.map(|route| route.max_body(max_body));
-        let settings = self.listen.router(port)?.prefix(prefix);
-        Ok(Router::new(settings, routes.chain(health::routes(control))))
+        let own = health::routes(control).into_iter().chain(gate.routes());
+        Router::new(gate.before(settings), routes.chain(own))
     }
 }
 
@@ -196,7 +206,10 @@ pub(crate) fn run(args: Args, log: &log::Args) -> Exit {
 async fn serve(args: Args, report: &Report) -> Result<Exit, String> {
     // From here on a signal is heard.
     let mut signals = Signals::new().map_err(|error| format!("signals cannot be handled: {error}"))?;
-    args.listen.check()?;
+    let tls = args.access.tls()?;
+    let certified = tls.as_ref().map(ServerTls::names).unwrap_or_default();
+    args.listen.check(args.access.authenticates(), &certified)?;
+    let gate = args.access.gate(args.listen.is_loopback())?;
     let (sse, opened) = SseServer::new(args.sse());
     let tools = Arc::new(ToolTable::default());
     let (streamable, also_opened) = StreamableServer::new(args.streamable(&tools));
@@ -210,7 +223,12 @@ async fn serve(args: Args, report: &Report) -> Result<Exit, String> {
     let address = server.local_addr();
     let control = server.control();
 
-    let router = args.router(address.port(), &prefix, &sse, &streamable, &control)?;
+    if let Some(tls) = &tls {
+        server = server.with_tls(tls.clone());
+    }
+
+    let settings = args.listen.router(address.port(), &certified)?.prefix(&prefix);
+    let router = args.router(settings, &gate, &sse, &streamable, &control);
 
     let limits = Limits::default().with_max_message(args.max_message);
     let backend =
@@ -234,8 +252,9 @@ async fn serve(args: Args, report: &Report) -> Result<Exit, String> {
             let _ = all_done.await;
         })
     });
-    let urls: Vec<String> =
-        args.listen.names(address).iter().map(|name| format!("http://{name}{prefix}")).collect();
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let names = args.listen.names(address, &certified);
+    let urls: Vec<String> = names.iter().map(|name| format!("{scheme}://{name}{prefix}")).collect();
     let paths = |url: &String| format!("{url}/mcp and {url}/sse");
     let shown: Vec<String> = urls.iter().map(paths).collect();
     report.say(&format!("mcp-bridge: listening on {}", shown.join(", ")));
@@ -249,7 +268,10 @@ async fn serve(args: Args, report: &Report) -> Result<Exit, String> {
         let _ = accepting.await;
         drained
     });
-    match race_mut(pin!(signals.next()), serving.as_mut()).await {
+    let renewing = tokio::spawn(renew(tls));
+    let ended = race_mut(pin!(signals.next()), serving.as_mut()).await;
+    renewing.abort();
+    match ended {
         First::One(_) => {}
         First::Other(Ok(_)) => return Err("the server has ended by itself".into()),
         First::Other(Err(error)) => return Err(format!("the server has failed: {}", cause(&error))),
@@ -260,6 +282,20 @@ async fn serve(args: Args, report: &Report) -> Result<Exit, String> {
         First::One(interrupted) => Ok(interrupted),
         First::Other(Ok(_)) => Ok(Exit::Answered),
         First::Other(Err(error)) => Err(format!("the server has failed: {}", cause(&error))),
+    }
+}
+
+/// Reads the certificates again at each HUP, for ever. Without TLS there is nothing to read, and HUP ends the program
+/// as it always has.
+async fn renew(tls: Option<ServerTls>) {
+    let Some(tls) = tls else { return };
+    let Ok(mut hangups) = signal(SignalKind::hangup()) else { return };
+    while hangups.recv().await.is_some() {
+        let tls = tls.clone();
+        match tokio::task::spawn_blocking(move || tls.reload()).await {
+            Ok(Err(error)) => tracing::error!("the certificate stays as it was: {}", text_of(&error)),
+            _ => tracing::info!("the certificate was read again"),
+        }
     }
 }
 

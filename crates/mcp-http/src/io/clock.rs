@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::ServerOptions;
 
-/// Why a connection was ended by this side.
+/// Why a connection, or one stream of it, was ended by this side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ConnectionEnd {
@@ -19,7 +19,7 @@ pub enum ConnectionEnd {
     SlowHead,
     /// No further request came.
     Idle,
-    /// A write made no progress: the peer does not read.
+    /// A write made no progress: the peer does not read. In HTTP/2 it may be that only this stream was ended.
     WriteStalled,
     /// The server was shut down and did not wait any longer.
     Cut,
@@ -56,7 +56,22 @@ impl fmt::Display for ConnectionEnd {
 ///
 /// What a stream keeps of it tells, when the stream is dropped, why.
 #[derive(Clone)]
-pub struct ConnectionHandle(Arc<Mutex<Clock>>);
+pub struct ConnectionHandle {
+    clock: Arc<Mutex<Clock>>,
+    /// The stream that the request came on.
+    #[cfg(feature = "http2")]
+    stream: Option<super::StreamClock>,
+}
+
+/// What is spoken on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// One request at a time.
+    Http1,
+    /// Many at once, each on a stream of its own.
+    #[cfg(feature = "http2")]
+    Http2,
+}
 
 /// How long each thing may take.
 #[derive(Clone, Copy, Debug)]
@@ -81,11 +96,19 @@ impl From<&ServerOptions> for Clocks {
     }
 }
 
+/// HTTP/1.1:
+///
 /// ```text
 ///  First ──byte──▶ Head ──request──▶ Busy ──reply written──▶ Idle
 ///                   ▲                                          │
 ///                   └──────────────────byte────────────────────┘
 ///  any ──our side shut──▶ Linger
+/// ```
+///
+/// HTTP/2, where bytes are not requests: a PING keeps nothing alive.
+///
+/// ```text
+///  First ──byte──▶ Idle ──request──▶ Busy ──last reply handed over──▶ Idle
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -97,6 +120,7 @@ enum Phase {
 }
 
 struct Clock {
+    protocol: Protocol,
     phase: Phase,
     since: Instant,
     blocked: Option<Instant>,
@@ -105,27 +129,54 @@ struct Clock {
 
 impl ConnectionHandle {
     pub(crate) fn new() -> Self {
-        Self(Arc::new(Mutex::new(Clock {
+        let clock = Clock {
+            protocol: Protocol::Http1,
             phase: Phase::First,
             since: Instant::now(),
             blocked: None,
             end: None,
-        })))
+        };
+        Self {
+            clock: Arc::new(Mutex::new(clock)),
+            #[cfg(feature = "http2")]
+            stream: None,
+        }
     }
 
-    /// Why this side ended the connection; `None` while it lives, and when the peer ended it.
+    /// The same connection, as the requests of one stream see it.
+    #[cfg(feature = "http2")]
+    pub(crate) fn of_stream(&self, stream: super::StreamClock) -> Self {
+        Self { clock: self.clock.clone(), stream: Some(stream) }
+    }
+
+    /// Why this side ended the connection, or, in HTTP/2, the stream; `None` while it lives, and when the peer ended it
+    /// or is gone.
     pub fn end(&self) -> Option<ConnectionEnd> {
-        self.lock().end
+        let end = self.lock().end;
+        #[cfg(feature = "http2")]
+        let end = end.or_else(|| self.stream.as_ref()?.end());
+        end
     }
 
     pub(crate) fn ended(&self, end: ConnectionEnd) {
         self.lock().end.get_or_insert(end);
     }
 
+    /// From now on this is spoken, and nothing of it has come yet: what came before was the handshake.
+    #[cfg(feature = "tls")]
+    pub(crate) fn speaks(&self, protocol: Protocol) {
+        let mut clock = self.lock();
+        clock.protocol = protocol;
+        clock.enter(Phase::First);
+    }
+
     pub(crate) fn bytes_came(&self) {
         let mut clock = self.lock();
-        if matches!(clock.phase, Phase::First | Phase::Idle) {
-            clock.enter(Phase::Head);
+        match (clock.protocol, clock.phase) {
+            (Protocol::Http1, Phase::First | Phase::Idle) => clock.enter(Phase::Head),
+            #[cfg(feature = "http2")]
+            (Protocol::Http2, Phase::First) => clock.enter(Phase::Idle),
+            _ => {}
         }
     }
 
@@ -133,8 +184,12 @@ impl ConnectionHandle {
         self.lock().enter(Phase::Busy);
     }
 
+    /// No request is left.
     pub(crate) fn reply_done(&self) {
-        self.lock().enter(Phase::Idle);
+        let mut clock = self.lock();
+        if clock.phase == Phase::Busy {
+            clock.enter(Phase::Idle);
+        }
     }
 
     pub(crate) fn lingers(&self) {
@@ -150,7 +205,13 @@ impl ConnectionHandle {
     }
 
     pub(crate) fn write_moved(&self) {
-        self.lock().blocked = None;
+        let mut clock = self.lock();
+        let was_blocked = clock.blocked.take().is_some();
+        // The rest of a reply that hyper holds already: its reader is slow, and not idle. HTTP/2 hands over only the last
+        // frames so early, and writes for other reasons too.
+        if was_blocked && (clock.protocol, clock.phase) == (Protocol::Http1, Phase::Idle) {
+            clock.enter(Phase::Idle);
+        }
     }
 
     /// When something takes too long, if nothing happens until then, and what it is called.
@@ -172,7 +233,7 @@ impl ConnectionHandle {
     }
 
     fn lock(&self) -> MutexGuard<'_, Clock> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.clock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,29 +1,23 @@
 //! One connection, from accept to end.
 
-use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
-use http::header::{CONNECTION, HeaderValue};
-use http::{Request, Response};
-use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use mcp_transport_core::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::guarded::Guarded;
-use super::stream::{Framing, Handover, Streaming};
-use super::{Clocks, ConnectionEnd, ConnectionHandle, ServerOptions};
-use crate::reply::{Reply, ReplyBody};
-use crate::route::PeerAddr;
+#[cfg(feature = "http2")]
+use super::http2::Multiplexed;
+use super::served::{OneByOne, Peer, Served};
+use super::stream::{Handover, Streaming};
+use super::watched::Watched;
+use super::{Clocks, ConnectionEnd, ConnectionHandle, Protocol, ServerOptions};
 use crate::router::Router;
 
 /// How far a shutdown is.
@@ -42,23 +36,50 @@ pub(crate) enum Stage {
 /// hyper's buffers of one connection grow up to this.
 const MAX_BUFFER: usize = 64 * 1024;
 
-/// Serves one connection until it ends, and says why if it was this side that ended it. Dropping the future ends it at
-/// once.
-pub(crate) async fn drive<S>(
+/// Serves one connection in clear text until it ends, and says why if it was this side that ended it. Dropping the
+/// future ends it at once.
+pub(crate) fn drive<S>(
     socket: S,
-    peer: Option<PeerAddr>,
+    peer: Peer,
     router: Router,
     options: &ServerOptions,
+    stage: watch::Receiver<Stage>,
+) -> impl Future<Output = Option<ConnectionEnd>> + Send + use<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let handle = ConnectionHandle::new();
+    let io = Watched::new(socket, handle.clone());
+    converse(io, Protocol::Http1, Served { router, handle, peer, stage }, options)
+}
+
+/// Speaks HTTP over a connection that has just begun.
+pub(super) fn converse<S>(
+    io: S,
+    protocol: Protocol,
+    served: Served,
+    options: &ServerOptions,
+) -> impl Future<Output = Option<ConnectionEnd>> + Send + use<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (clocks, handle, stage) = (Clocks::from(options), served.handle.clone(), served.stage.clone());
+    let speaking = Speaking::new(Guarded::new(io, handle.clone()), protocol, served, options);
+    run(speaking, clocks, handle, stage)
+}
+
+async fn run<S>(
+    mut speaking: Speaking<S>,
+    clocks: Clocks,
+    handle: ConnectionHandle,
     stage: watch::Receiver<Stage>,
 ) -> Option<ConnectionEnd>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let clocks = Clocks::from(options);
-    let handle = ConnectionHandle::new();
-    let mut speaking = Speaking::new(socket, &handle, peer, router, options.max_head, stage.clone());
     let mut timer = pin!(sleep_until(Instant::now() + clocks.first_byte));
     let mut stopping = pin!(reached(stage.clone(), Stage::Closing));
+    let mut parting = None;
     let result = poll_fn(|cx| {
         while let Poll::Ready(now) = stopping.as_mut().poll(cx) {
             if now == Stage::Cut {
@@ -80,6 +101,14 @@ where
                 break;
             }
             if Instant::now() >= deadline {
+                if end == Some(ConnectionEnd::Idle) && speaking.parts() {
+                    parting = end;
+                    handle.lingers();
+                    if let Poll::Ready(result) = speaking.poll(cx, &handle) {
+                        return Poll::Ready(Some(result));
+                    }
+                    continue;
+                }
                 if let Some(end) = end {
                     handle.ended(end);
                 }
@@ -90,7 +119,11 @@ where
         Poll::Pending
     })
     .await;
-    let end = handle.end();
+    #[cfg(feature = "http2")]
+    if let Speaking::Http2(connection) = speaking {
+        connection.end().await;
+    }
+    let end = handle.end().or(parting);
     match (result, end) {
         (_, Some(end)) => tracing::debug!(target: "mcp.http", %end, "connection ended here"),
         (Some(Err(error)), None) => tracing::debug!(target: "mcp.http", %error, "connection failed"),
@@ -100,7 +133,7 @@ where
 }
 
 /// Waits for a stage, or one behind it. A server that is gone has no more to say: that is the last.
-async fn reached(mut stage: watch::Receiver<Stage>, wanted: Stage) -> Stage {
+pub(super) async fn reached(mut stage: watch::Receiver<Stage>, wanted: Stage) -> Stage {
     stage.wait_for(|now| *now >= wanted).await.map_or(Stage::Cut, |now| *now)
 }
 
@@ -108,24 +141,27 @@ async fn reached(mut stage: watch::Receiver<Stage>, wanted: Stage) -> Stage {
 ///
 /// hyper is in a box, so that a stream does not carry the room that it took.
 enum Speaking<S> {
-    Hyper(Box<http1::Connection<TokioIo<Guarded<S>>, Served>>, Handover),
+    Hyper(Box<http1::Connection<TokioIo<Guarded<S>>, OneByOne>>, Handover),
     Stream(Streaming<S>),
+    /// hyper as well, and to the end.
+    #[cfg(feature = "http2")]
+    Http2(Multiplexed<S>),
     /// Nobody any more.
     Over,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Speaking<S> {
-    fn new(
-        socket: S,
-        handle: &ConnectionHandle,
-        peer: Option<PeerAddr>,
-        router: Router,
-        max_head: usize,
-        stage: watch::Receiver<Stage>,
-    ) -> Self {
-        let io = TokioIo::new(Guarded::new(socket, handle.clone()));
+    fn new(io: Guarded<S>, protocol: Protocol, served: Served, options: &ServerOptions) -> Self {
+        match protocol {
+            Protocol::Http1 => Self::http1(io, served, options.max_head),
+            #[cfg(feature = "http2")]
+            Protocol::Http2 => Self::Http2(Multiplexed::new(io, served, options)),
+        }
+    }
+
+    fn http1(io: Guarded<S>, served: Served, max_head: usize) -> Self {
         let handover = Handover::default();
-        let service = Served { router, handle: handle.clone(), handover: handover.clone(), peer, stage };
+        let service = OneByOne { served, handover: handover.clone() };
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             // hyper has one clock for the head and for the time between requests; ours are two.
@@ -133,15 +169,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Speaking<S> {
             .max_header_size(max_head)
             .max_buf_size(MAX_BUFFER.max(max_head))
             .half_close(false)
-            .serve_connection(io, service);
+            .serve_connection(TokioIo::new(io), service);
         Self::Hyper(Box::new(connection), handover)
     }
 
     /// No request after the one that it is at. A stream is the last one in any case.
     fn finish(&mut self) {
-        if let Self::Hyper(connection, _) = self {
-            Pin::new(&mut **connection).graceful_shutdown();
+        match self {
+            Self::Hyper(connection, _) => Pin::new(&mut **connection).graceful_shutdown(),
+            #[cfg(feature = "http2")]
+            Self::Http2(connection) => connection.finish(),
+            Self::Stream(_) | Self::Over => {}
         }
+    }
+
+    /// Begins to end what nobody uses, and says whether that takes a moment: the client is told, which may be about to
+    /// use it (RFC 9113 6.8, RFC 8446 6.1). What it has begun by then is answered.
+    fn parts(&mut self) -> bool {
+        self.finish();
+        !matches!(self, Self::Stream(_) | Self::Over)
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, handle: &ConnectionHandle) -> Poll<io::Result<()>> {
@@ -161,105 +207,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Speaking<S> {
         }
         match self {
             Self::Stream(stream) => stream.poll(cx),
+            #[cfg(feature = "http2")]
+            Self::Http2(connection) => connection.poll(cx),
             _ => Poll::Ready(Ok(())),
         }
-    }
-}
-
-/// The router, as one connection sees it.
-struct Served {
-    router: Router,
-    handle: ConnectionHandle,
-    handover: Handover,
-    peer: Option<PeerAddr>,
-    stage: watch::Receiver<Stage>,
-}
-
-impl Service<Request<Incoming>> for Served {
-    type Response = Response<Tracked>;
-    type Error = Infallible;
-    type Future = Answering;
-
-    fn call(&self, mut request: Request<Incoming>) -> Answering {
-        self.handle.request_came();
-        if let Some(peer) = self.peer {
-            request.extensions_mut().insert(peer);
-        }
-        request.extensions_mut().insert(self.handle.clone());
-        let framing = Framing::of(&request);
-        let answer = self.router.call(request);
-        let (handle, handover) = (self.handle.clone(), self.handover.clone());
-        Answering { answer, framing, handle, handover, stage: self.stage.clone() }
-    }
-}
-
-struct Answering {
-    answer: BoxFuture<'static, Result<Reply, Infallible>>,
-    framing: Option<Framing>,
-    handle: ConnectionHandle,
-    handover: Handover,
-    stage: watch::Receiver<Stage>,
-}
-
-impl Future for Answering {
-    type Output = Result<Response<Tracked>, Infallible>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.answer.as_mut().poll(cx).map_ok(|mut reply| {
-            let framing = self.framing.filter(|_| Framing::is_of(&reply));
-            if framing.is_some() || *self.stage.borrow() > Stage::Serving {
-                reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-            let handover = framing.map(|framing| (self.handover.clone(), framing));
-            reply.map(|body| Tracked { body: Some(body), handle: self.handle.clone(), handover })
-        })
-    }
-}
-
-/// A body that tells the clock when it is done, or leaves hyper when it has nothing to say for now.
-struct Tracked {
-    /// `None` while it is left to the handover.
-    body: Option<ReplyBody>,
-    handle: ConnectionHandle,
-    handover: Option<(Handover, Framing)>,
-}
-
-impl Drop for Tracked {
-    fn drop(&mut self) {
-        if self.body.is_some() {
-            self.handle.reply_done();
-        }
-    }
-}
-
-impl Body for Tracked {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        let this = &mut *self;
-        let Some((handover, framing)) = &this.handover else {
-            return this.body.as_mut().map_or(Poll::Pending, |body| Pin::new(body).poll_frame(cx));
-        };
-        // It is asked again when hyper could not write all that it has, and so was not parted with.
-        let Some(mut body) = this.body.take().or_else(|| handover.take()) else { return Poll::Pending };
-        let frame = Pin::new(&mut body).poll_frame(cx);
-        if frame.is_pending() {
-            handover.leave(body, *framing);
-        } else {
-            this.body = Some(body);
-        }
-        frame
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_some_and(Body::is_end_stream)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.as_ref().map_or_else(SizeHint::default, Body::size_hint)
     }
 }

@@ -1,4 +1,4 @@
-//! A socket that tells its clock what happens.
+//! A connection that tells its clock what comes, and ends without being reset.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use super::ConnectionHandle;
 /// Unread input that is still taken after our side is shut. A client that sends more may lose the answer.
 const MAX_LINGER: usize = 1024 * 1024;
 
-/// Reports reads and writes to the connection's clock, and ends without resetting.
+/// Reports reads to the connection's clock, above TLS if there is any, and ends without resetting.
 ///
 /// A socket that is closed while input waits in it is reset, and the reset can overtake the answer: the client that
 /// posts 5 MiB would see a broken pipe instead of 413 (RFC 9112 9.6). So after our side is shut, input is discarded
@@ -28,14 +28,6 @@ pub(crate) struct Guarded<S> {
 impl<S> Guarded<S> {
     pub(crate) fn new(inner: S, handle: ConnectionHandle) -> Self {
         Self { inner, handle, shut: false, ended: false, discarded: 0 }
-    }
-
-    fn wrote(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        match &result {
-            Poll::Pending => self.handle.write_blocked(),
-            Poll::Ready(_) => self.handle.write_moved(),
-        }
-        result
     }
 }
 
@@ -58,8 +50,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.inner).poll_write(cx, buf);
-        self.wrote(result)
+        Pin::new(&mut self.inner).poll_write(cx, buf)
     }
 
     fn poll_write_vectored(
@@ -67,8 +58,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
-        self.wrote(result)
+        Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -6,15 +6,22 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerOptions {
-    /// How long a new connection may stay without a byte. Default 15 s.
+    /// How long the handshake of TLS may take. Default 10 s.
+    pub tls_handshake: Duration,
+    /// How long a new connection may stay without a byte, after the handshake if there is one. Default 15 s.
     pub first_byte: Duration,
-    /// How long the head of a request may take from its first byte. Default 15 s.
+    /// How long the head of a request may take from its first byte. Default 15 s. In HTTP/2 a head that is not whole is
+    /// no request, so it has until [`idle`](Self::idle).
     pub head: Duration,
-    /// The most bytes of the head of a request. Default 32 KiB; then 431. More than 100 headers are 431 too.
+    /// The most bytes of the head of a request. Default 32 KiB; then 431. In HTTP/1 more than 100 headers are 431 too;
+    /// in HTTP/2 each counts 32 bytes more than it has.
     pub max_head: usize,
-    /// How long a connection is kept without a request. Default 60 s.
+    /// How long a connection is kept without a request. Default 60 s. A PING is none.
     pub idle: Duration,
     /// How long a write may make no progress before the connection is closed. Default 30 s.
+    ///
+    /// In HTTP/2 also how long a client may take none of the next 16 KiB of a stream; then only that stream is reset. A
+    /// client that answers no PING, which takes 30 s as well, is gone.
     pub write_stall: Duration,
     /// Connections at once; further ones wait in the system's queue. Default 20,000, or what the process has
     /// descriptors for less 128.
@@ -34,6 +41,7 @@ pub struct ServerOptions {
 impl Default for ServerOptions {
     fn default() -> Self {
         Self {
+            tls_handshake: Duration::from_secs(10),
             first_byte: Duration::from_secs(15),
             head: Duration::from_secs(15),
             max_head: 32 * 1024,
@@ -48,20 +56,10 @@ impl Default for ServerOptions {
     }
 }
 
-macro_rules! setters {
-    ($($(#[$doc:meta])* $setter:ident: $field:ident: $ty:ty;)*) => {
-        impl ServerOptions {
-            $($(#[$doc])*
-            #[must_use]
-            pub fn $setter(mut self, $field: $ty) -> Self {
-                self.$field = $field;
-                self
-            })*
-        }
-    };
-}
-
-setters! {
+mcp_transport_core::setters! {
+    for ServerOptions;
+    /// Sets [`ServerOptions::tls_handshake`].
+    with_tls_handshake: tls_handshake: Duration;
     /// Sets [`ServerOptions::first_byte`].
     with_first_byte: first_byte: Duration;
     /// Sets [`ServerOptions::head`].

@@ -48,7 +48,7 @@ impl Drop for Place {
 }
 
 /// Who has one IPv6 address usually has the 64 bits behind it.
-fn counted(address: IpAddr) -> IpAddr {
+pub(crate) fn counted(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) if !address.is_loopback() => {
             IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)))
@@ -75,6 +75,21 @@ mod tests {
         assert!(enter("2001:db8::3").is_none());
         assert!(enter("2001:db8:0:1::3").is_some());
         assert_eq!(counts.counts.lock().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn one_less_as_many_and_one_more() {
+        let (counts, most) = (PerAddress::default(), crate::ServerOptions::default().max_per_address);
+        assert_eq!(most, 256);
+        let enter = |address: &str| counts.enter(address.parse().unwrap(), most);
+        let mut places: Vec<_> = (0..most).map(|_| enter("192.0.2.1")).collect();
+        assert!(places.iter().all(Option::is_some));
+        assert!(enter("192.0.2.1").is_none() && enter("192.0.2.1").is_none());
+        // What was refused took nothing, and one that ends makes room for one.
+        drop(places.pop());
+        let again = enter("192.0.2.1");
+        assert!(again.is_some() && enter("192.0.2.1").is_none());
+        assert!(PerAddress::default().enter("192.0.2.1".parse().unwrap(), 0).is_none());
     }
 
     #[test]

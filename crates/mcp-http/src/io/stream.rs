@@ -96,12 +96,14 @@ pub(crate) struct Streaming<S> {
     written: usize,
     /// The body has ended, and its end is in `out` or written.
     ended: bool,
+    /// TLS may hold what was written, and writes it only when it is asked to.
+    unflushed: bool,
     ignored: usize,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Streaming<S> {
     pub(crate) fn new(io: Guarded<S>, body: ReplyBody, framing: Framing) -> Self {
-        Self { io, body, framing, out: Vec::new(), written: 0, ended: false, ignored: 0 }
+        Self { io, body, framing, out: Vec::new(), written: 0, ended: false, unflushed: true, ignored: 0 }
     }
 
     /// Ready when the connection has ended, with an error when the peer or the body ended it before its time.
@@ -111,10 +113,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Streaming<S> {
                 self.listen(cx)?;
                 self.fill(cx)?;
             }
-            if self.out.is_empty() {
+            if self.out.is_empty() && !self.unflushed {
                 return if self.ended { Pin::new(&mut self.io).poll_shutdown(cx) } else { Poll::Pending };
             }
             while let Some(rest @ [_, ..]) = self.out.get(self.written..) {
+                self.unflushed = true;
                 match ready!(Pin::new(&mut self.io).poll_write(cx, rest))? {
                     0 => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
                     written => self.written += written,
@@ -126,6 +129,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Streaming<S> {
             self.out.clear();
             self.written = 0;
             ready!(Pin::new(&mut self.io).poll_flush(cx))?;
+            self.unflushed = false;
         }
     }
 

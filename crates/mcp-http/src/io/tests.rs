@@ -1,4 +1,5 @@
 //! One connection in memory, under a paused clock.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests panic")]
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -14,18 +15,20 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
-use super::{ConnectionEnd, ConnectionHandle, ServerOptions, Stage, drive};
-use crate::{Arrived, Reply, Route, Router, RouterOptions, Takes, event_stream_reply, text_reply};
+use super::{ConnectionEnd, ConnectionHandle, Peer, ServerOptions, Stage, drive};
+use crate::{
+    Arrived, Reply, Route, Router, RouterOptions, Takes, event_stream_reply, json_reply, text_reply,
+};
 
 const GET: &[u8] = b"GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-type Ends = Arc<Mutex<Vec<Option<ConnectionEnd>>>>;
+pub(super) type Ends = Arc<Mutex<Vec<Option<ConnectionEnd>>>>;
 
 /// Never ends by itself, and writes down why it was dropped.
-struct Endless {
-    connection: ConnectionHandle,
-    ends: Ends,
-    silent: bool,
+pub(super) struct Endless {
+    pub(super) connection: ConnectionHandle,
+    pub(super) ends: Ends,
+    pub(super) silent: bool,
 }
 
 impl Body for Endless {
@@ -84,45 +87,55 @@ struct Side {
     start: Instant,
 }
 
+pub(super) fn router(ends: &Ends) -> Router {
+    let stream = |silent| {
+        let ends = ends.clone();
+        move |arrived: Arrived| -> BoxFuture<'static, Reply> {
+            let (connection, ends) = (arrived.connection.unwrap(), ends.clone());
+            Box::pin(async move { event_stream_reply(Endless { connection, ends, silent }) })
+        }
+    };
+    let pieces = |broken: bool| {
+        move |_: Arrived| -> BoxFuture<'static, Reply> {
+            let pieces = [&b"one"[..], b"", &[b'x'; 300]].map(Bytes::from_static).into();
+            Box::pin(async move { event_stream_reply(Pieces { pieces, waiting: None, broken }) })
+        }
+    };
+    let ok = |_: Arrived| -> BoxFuture<'static, Reply> {
+        Box::pin(async { text_reply(StatusCode::OK, "served\n") })
+    };
+    let slow = |_: Arrived| -> BoxFuture<'static, Reply> {
+        Box::pin(async {
+            sleep(Duration::from_secs(300)).await;
+            text_reply(StatusCode::OK, "served\n")
+        })
+    };
+    let large = |_: Arrived| -> BoxFuture<'static, Reply> {
+        Box::pin(async { json_reply(StatusCode::OK, vec![b'x'; 100 * 1024]) })
+    };
+    let routes = [
+        Route::new(Method::GET, "/x", Arc::new(ok)),
+        Route::new(Method::GET, "/slow", Arc::new(slow)),
+        Route::new(Method::GET, "/large", Arc::new(large)),
+        Route::new(Method::GET, "/flood", Arc::new(stream(false))),
+        Route::new(Method::GET, "/silent", Arc::new(stream(true))),
+        Route::new(Method::GET, "/pieces", Arc::new(pieces(false))),
+        Route::new(Method::GET, "/broken", Arc::new(pieces(true))),
+        Route::new(Method::POST, "/post", Arc::new(ok)).takes(Takes::Bytes).max_body(10),
+    ];
+    Router::new(RouterOptions::default(), routes)
+}
+
 impl Side {
     fn new(buffer: usize) -> Self {
         let ends = Ends::default();
-        let stream = |silent| {
-            let ends = ends.clone();
-            move |arrived: Arrived| -> BoxFuture<'static, Reply> {
-                let (connection, ends) = (arrived.connection.unwrap(), ends.clone());
-                Box::pin(async move { event_stream_reply(Endless { connection, ends, silent }) })
-            }
-        };
-        let pieces = |broken: bool| {
-            move |_: Arrived| -> BoxFuture<'static, Reply> {
-                let pieces = [&b"one"[..], b"", &[b'x'; 300]].map(Bytes::from_static).into();
-                Box::pin(async move { event_stream_reply(Pieces { pieces, waiting: None, broken }) })
-            }
-        };
-        let ok = |_: Arrived| -> BoxFuture<'static, Reply> {
-            Box::pin(async { text_reply(StatusCode::OK, "served\n") })
-        };
-        let slow = |_: Arrived| -> BoxFuture<'static, Reply> {
-            Box::pin(async {
-                sleep(Duration::from_secs(300)).await;
-                text_reply(StatusCode::OK, "served\n")
-            })
-        };
-        let routes = [
-            Route::new(Method::GET, "/x", Arc::new(ok)),
-            Route::new(Method::GET, "/slow", Arc::new(slow)),
-            Route::new(Method::GET, "/flood", Arc::new(stream(false))),
-            Route::new(Method::GET, "/silent", Arc::new(stream(true))),
-            Route::new(Method::GET, "/pieces", Arc::new(pieces(false))),
-            Route::new(Method::GET, "/broken", Arc::new(pieces(true))),
-            Route::new(Method::POST, "/post", Arc::new(ok)).takes(Takes::Bytes).max_body(10),
-        ];
-        let router = Router::new(RouterOptions::default(), routes);
+        let router = router(&ends);
         let (client, server) = duplex(buffer);
         let stage = watch::Sender::new(Stage::Serving);
         let seen = stage.subscribe();
-        tokio::spawn(async move { drive(server, None, router, &ServerOptions::default(), seen).await });
+        tokio::spawn(
+            async move { drive(server, Peer::default(), router, &ServerOptions::default(), seen).await },
+        );
         Self { client, stage, ends, start: Instant::now() }
     }
 
@@ -231,6 +244,26 @@ async fn who_reads_slowly_is_served() {
     drop(side.client);
     sleep(Duration::from_secs(1)).await;
     assert_eq!(*side.ends.lock().unwrap(), [None], "the peer ended it");
+}
+
+/// hyper has all of the reply, and nothing more to ask for; that is no idle time.
+#[tokio::test(start_paused = true)]
+async fn who_reads_a_large_reply_slowly_is_not_idle() {
+    let mut side = Side::new(4096);
+    side.send(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    let mut read = 0;
+    while read < 100 * 1024 {
+        sleep(Duration::from_secs(10)).await;
+        let came = side.client.read(&mut [0; 4096]).await.unwrap();
+        assert_ne!(came, 0, "{read} after {:?}", side.start.elapsed());
+        read += came;
+    }
+    assert!(side.start.elapsed() > Duration::from_secs(200));
+    // Who stops in the middle is left.
+    side = Side::new(4096);
+    side.send(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    sleep(Duration::from_secs(31)).await;
+    assert!(side.client.write_all(b"x").await.is_err());
 }
 
 /// hyper writes the head, and parts with the body at its first pause: at every size of the peer's buffer, so that the
@@ -371,7 +404,7 @@ fn a_connection_is_small() {
     let stage = watch::Sender::new(Stage::Serving);
     let (_client, server) = duplex(1);
     let options = ServerOptions::default();
-    let future = drive(server, None, router, &options, stage.subscribe());
+    let future = drive(server, Peer::default(), router, &options, stage.subscribe());
     // hyper's connection and its buffers come on top, for as long as it is there.
     assert!(size_of_val(&future) <= 1024, "{} bytes", size_of_val(&future));
 }

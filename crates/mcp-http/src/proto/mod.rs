@@ -7,11 +7,13 @@
 //! | [`origin`] | which web page a request comes from, and whether it may |
 //! | [`media_type`] | `Accept` and `Content-Type` |
 //! | [`cookie`] | which cookies go back where |
+//! | [`address`] | which addresses are of the public internet |
 //! | [`proxy`] | which proxy a request goes through |
 //! | [`reference`](mod@reference) | resolving the URI reference of an `endpoint` event or a redirect |
 //! | [`query`] | the session parameter of a legacy message endpoint |
 //! | [`SessionId`] | what names a session |
 
+pub mod address;
 mod authority;
 pub mod cookie;
 pub mod event_stream;

@@ -47,6 +47,13 @@ fn one_of<'a>(query: &'a str, names: &[&str]) -> Result<Option<Cow<'a, str>>, Qu
     decode(value).map(Some)
 }
 
+/// Whether a query string has a parameter of this name, however it is encoded, and also where `;` parts it from others,
+/// as it once did: for what must not be there at all.
+pub(crate) fn mentions(query: &str, name: &str) -> bool {
+    let names = query.split(['&', ';']).map(|parameter| name_and_value(parameter).0);
+    names.into_iter().any(|written| decode(written).is_ok_and(|written| written == name))
+}
+
 fn name_and_value(parameter: &str) -> (&str, &str) {
     parameter.split_once('=').unwrap_or((parameter, ""))
 }

@@ -35,6 +35,8 @@ const POST_WAIT: Duration = Duration::from_secs(300);
 /// Requests and responses are posted together; a notification waits for what went before it and is waited for, see
 /// [`Lane`](crate::proto::Lane). A POST that fails fails the call that it carried and no other; any success will do,
 /// and what comes with it is not looked at.
+/// With [`credentials`](HttpClientOptions::credentials), a request that is refused with 401 or 403 goes again with what
+/// they say then, before its POST has failed; so nothing is lost when a token runs out.
 /// When the stream ends, every pending call ends with it: this binding has nothing to resume. Who wants to go on dials
 /// again, see [`Reconnect`](mcp_transport_core::Reconnect), and begins with `initialize`.
 ///
@@ -78,7 +80,8 @@ impl SseClient {
         self
     }
 
-    /// Sets how long the server has to open the stream, and then to say where to post. Default 10 s each.
+    /// Sets how long the server has to open the stream, and then to say where to post. Default 10 s each. What its
+    /// credentials take is not the server's time.
     #[must_use]
     pub fn with_endpoint_wait(mut self, wait: Duration) -> Self {
         self.endpoint_wait = wait;
@@ -86,9 +89,8 @@ impl SseClient {
     }
 
     async fn connect(&self) -> Result<Connection, Error> {
-        let silent = |_| Error::new(ErrorKind::Timeout, "the server does not open a stream");
-        let opened = timeout(self.endpoint_wait, self.http.event_stream(&self.url, HeaderMap::new())).await;
-        let response = opened.map_err(silent)??;
+        let opening = self.http.event_stream_within(self.endpoint_wait, &self.url, HeaderMap::new());
+        let response = opening.await?;
         // After redirects, all of which stay within the origin.
         let base = response.extensions().get::<FinalUri>().map_or(&self.url, |FinalUri(uri)| uri).clone();
         let limits = EventLimits::default().with_max_data(self.options.limits.max_message);

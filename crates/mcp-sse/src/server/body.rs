@@ -1,27 +1,19 @@
 //! The response body of one event stream.
 
 use std::fmt;
-use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame};
-use mcp_http::ConnectionHandle;
+use mcp_http::{ConnectionHandle, KeepAlive, SessionTable};
 use mcp_transport_core::CloseReason;
-use tokio::time::{Instant, Sleep, sleep};
 
-use super::sessions::Sessions;
+use super::session::Session;
 use super::stream::EventStream;
 use crate::proto::SessionId;
-
-/// A comment, which every client ignores.
-const KEEP_ALIVE: Bytes = Bytes::from_static(b": keep-alive\n\n");
-
-/// A timer's grain: comments that come faster would leave no turn to anybody else.
-const SHORTEST: Duration = Duration::from_millis(1);
 
 /// Takes the events of a session, and says something when there are none.
 ///
@@ -30,12 +22,9 @@ pub(super) struct EventBody {
     /// The `endpoint` event, before everything else.
     first: Option<Bytes>,
     stream: Arc<EventStream>,
-    every: Duration,
-    /// Set from when something was last sent; looked at only when it has run out.
-    last: Instant,
-    timer: Pin<Box<Sleep>>,
+    keep_alive: KeepAlive,
     id: SessionId,
-    sessions: Arc<Sessions>,
+    sessions: Arc<SessionTable<Session>>,
     /// Knows whether it was this side that ended the connection, and why.
     connection: Option<ConnectionHandle>,
 }
@@ -46,12 +35,10 @@ impl EventBody {
         stream: Arc<EventStream>,
         every: Duration,
         id: SessionId,
-        sessions: Arc<Sessions>,
+        sessions: Arc<SessionTable<Session>>,
         connection: Option<ConnectionHandle>,
     ) -> Self {
-        let every = every.max(SHORTEST);
-        let timer = Box::pin(sleep(every));
-        Self { first: Some(first), stream, every, last: Instant::now(), timer, id, sessions, connection }
+        Self { first: Some(first), stream, keep_alive: KeepAlive::new(every), id, sessions, connection }
     }
 }
 
@@ -68,19 +55,10 @@ impl Body for EventBody {
             return Poll::Ready(Some(Ok(Frame::data(first))));
         }
         if let Poll::Ready(frame) = this.stream.poll_frame(cx) {
-            this.last = Instant::now();
+            this.keep_alive.sent();
             return Poll::Ready(frame.map(|bytes| Ok(Frame::data(bytes))));
         }
-        loop {
-            ready!(this.timer.as_mut().poll(cx));
-            let due = this.last + this.every;
-            if due <= Instant::now() {
-                this.last = Instant::now();
-                this.timer.as_mut().reset(this.last + this.every);
-                return Poll::Ready(Some(Ok(Frame::data(KEEP_ALIVE))));
-            }
-            this.timer.as_mut().reset(due);
-        }
+        this.keep_alive.poll_comment(cx).map(|comment| Some(Ok(Frame::data(comment))))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Accepts: event streams become sessions, and what is posted comes in.
 
 mod body;
-mod sessions;
+mod session;
 mod stream;
 mod wire;
 
@@ -10,27 +10,27 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
-use http::header::{HeaderValue, RETRY_AFTER};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use mcp_http::proto::event_stream::encode_event;
 use mcp_http::proto::query::{session_endpoint, session_parameter};
 use mcp_http::proto::{EventName, MediaType};
-use mcp_http::{Arrived, Handler, Refusal, Reply, Route, Takes, detached, event_stream_reply, text_reply};
+use mcp_http::{
+    Arrived, Full, Handler, Refusal, Reply, Route, SessionTable, Takes, detached, detached_message,
+    event_stream_reply, text_reply,
+};
 use mcp_transport_core::{BoxFuture, Connection, Error, Frame, Limits, Listener, Options, queue};
 use tokio::time::{sleep, timeout};
 
 use crate::config::SseOptions;
 use crate::proto::SessionId;
 use body::EventBody;
-use sessions::{Full, Open, Sessions};
+use session::Session;
 use stream::EventStream;
 use wire::SessionWire;
 
 /// Sessions that were opened and that nobody has accepted yet; more are refused with 503.
 const BACKLOG: u32 = 1024;
-/// A message smaller than this, a quarter of the largest read buffer, is copied before it waits.
-const COPY: usize = 16 * 1024;
 
 /// An HTTP+SSE server: two routes to mount, and a listener that yields each session as a connection.
 ///
@@ -65,7 +65,7 @@ pub struct SseServer {
 #[derive(Debug)]
 struct Shared {
     options: SseOptions,
-    sessions: Arc<Sessions>,
+    sessions: Arc<SessionTable<Session>>,
     opened: queue::Sender<Connection>,
 }
 
@@ -115,7 +115,7 @@ impl SseServer {
     ///
     /// Streams do not end by themselves, so this belongs into [`Server::on_drain`](mcp_http::Server::on_drain).
     pub fn shutdown(&self) {
-        self.shared.sessions.close();
+        self.shared.sessions.end_all();
         self.shared.opened.close();
     }
 }
@@ -131,18 +131,23 @@ impl Handler for Opens {
 
 impl Shared {
     fn open(&self, arrived: Arrived) -> Result<Reply, Refusal> {
+        arrived.count_opening()?;
         let options = &self.options;
-        let id = new_session_id().map_err(|_| unavailable("no randomness"))?;
+        let no_randomness = || Refusal::unavailable("no randomness");
+        let id = SessionId::random().map_err(|_| no_randomness())?;
         let limits: Limits = options.limits;
         let (post, posted) = queue::channel(limits.inbound_bytes, limits.inbound_count);
-        let session = Open { post, principal: arrived.principal.clone() };
-        let registered =
-            self.sessions.register(id.clone(), session, options.max_sessions).map_err(|full| match full {
-                Full::TooMany => unavailable("too many sessions"),
-                Full::ShuttingDown => unavailable("shutting down"),
+        let session = Session { post, principal: arrived.principal.clone() };
+        let registered = self
+            .sessions
+            .register(id.clone(), Arc::new(session), options.max_sessions)
+            .map_err(|full| match full {
+                Full::TooMany => Refusal::unavailable("too many sessions"),
+                Full::ShuttingDown => Refusal::unavailable("shutting down"),
+                Full::Taken => no_randomness(),
             })?;
         let Ok(Some(place)) = self.opened.try_reserve(1) else {
-            return Err(unavailable("too many new sessions"));
+            return Err(Refusal::unavailable("too many new sessions"));
         };
         let stream = Arc::new(EventStream::new(options.stream_buffer));
         let first_message = Some(Box::pin(sleep(options.first_message)));
@@ -158,7 +163,7 @@ impl Shared {
         connection_options.tap = options.tap.as_ref().map(|make| make(&connection_options.context));
         tracing::debug!(session = ?id, "session opened");
         if place.send(Connection::new(wire, connection_options)).is_err() {
-            return Err(unavailable("shutting down"));
+            return Err(Refusal::unavailable("shutting down"));
         }
         let body =
             EventBody::new(endpoint, stream, options.keep_alive, id, self.sessions.clone(), connection);
@@ -200,28 +205,18 @@ impl Shared {
         let id = SessionId::parse(&text).ok_or_else(|| bad("that is no session id"))?;
         let unknown = || Refusal::new(StatusCode::NOT_FOUND, "no such session");
         let session = self.sessions.find(&id, arrived.principal.as_ref()).ok_or_else(unknown)?;
+        arrived.count_in_session(id.as_str())?;
         drop(text);
         let Some(message) = arrived.payload.into_message() else { return Err(bad("that is no message")) };
-        // A body in one piece is a slice of a read buffer of up to 64 KiB, and what waits would keep that alive.
-        let message = if message.len() < COPY { message.detached() } else { message };
+        let message = detached_message(message);
         let room = timeout(self.options.queue_wait, session.post.reserve(message.len())).await;
-        let place =
-            room.map_err(|_| unavailable("the session takes no more messages"))?.map_err(|_| unknown())?;
+        let place = room
+            .map_err(|_| Refusal::unavailable("the session takes no more messages"))?
+            .map_err(|_| unknown())?;
         // The answer says that the message is in the session's queue, and nothing about what becomes of it.
         place.send(Frame::Message(message, None)).map_err(|_| unknown())?;
         Ok(text_reply(StatusCode::ACCEPTED, "Accepted"))
     }
-}
-
-fn unavailable(text: &'static str) -> Refusal {
-    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text)
-        .with_header(RETRY_AFTER, HeaderValue::from_static("1"))
-}
-
-fn new_session_id() -> Result<SessionId, getrandom::Error> {
-    let mut random = [0; 24];
-    getrandom::fill(&mut random)?;
-    Ok(SessionId::new(random))
 }
 
 impl fmt::Debug for Opens {

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use mcp_http::Registered;
 use mcp_jsonrpc::Message;
 use mcp_transport_core::{CloseReason, Frame, Wire, queue};
 use tokio::time::Sleep;
 
-use super::sessions::Registered;
+use super::session::Session;
 use super::stream::EventStream;
 
 /// What stands before and behind the one line of a message.
@@ -25,7 +26,7 @@ pub(super) struct SessionWire {
     pub(super) stream: Arc<EventStream>,
     /// Until the first message: when a client that opened a stream has to have said something.
     pub(super) first_message: Option<Pin<Box<Sleep>>>,
-    pub(super) registered: Registered,
+    pub(super) registered: Registered<Session>,
 }
 
 impl Wire for SessionWire {

@@ -11,22 +11,23 @@ use http::header::{
 };
 use http::{Method, Request, Response, Uri};
 use mcp_http::proto::EventId;
-use mcp_http::{ClientBody, HttpClient, OnTaken};
+use mcp_http::{ClientBody, HeadWithin, HttpClient, OnTaken};
 use mcp_jsonrpc::Id;
 use mcp_transport_core::queue;
-use mcp_transport_core::{Backoff, Error, ErrorKind, Frame, Limits};
+use mcp_transport_core::{Backoff, Error, Frame, Limits};
 use tokio::time::timeout;
 
 use super::calls::{Calls, Settled};
 use super::era::Legacy;
 use super::headers::SharedHeaders;
 use super::lane::Ticket;
+use super::parking::Parking;
 use crate::proto::{ToolTable, mirror};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static(mirror::LAST_EVENT_ID);
 /// How long the server has to begin the answer to a GET. Some begin it with the first event.
 const GET_WAIT: Duration = Duration::from_secs(120);
-/// How long it has to end a session.
+/// How long it has to end a session, asking for a token included: somebody waits for the end of the connection.
 const DELETE_WAIT: Duration = Duration::from_secs(2);
 
 /// What a task tells the wire, which looks at it at once and waits for nothing.
@@ -34,8 +35,12 @@ const DELETE_WAIT: Duration = Duration::from_secs(2);
 pub(super) enum Signal {
     /// A message was handed to a connection.
     Handed(Ticket),
+    /// A message that was handed over was refused: it fails, or is handed over again.
+    Returned(Ticket),
     /// A notification was taken, or refused.
     Taken(Ticket, bool),
+    /// A notification or response was refused, and waits for other credentials. Nobody waits for it.
+    Parked(Ticket),
     /// `initialize` was answered.
     Opened(Ticket),
     /// A call has its answer from another stream than its own.
@@ -57,6 +62,7 @@ pub(super) struct Link {
     pub(super) frames: queue::Sender<Frame>,
     pub(super) signals: queue::Sender<Signal>,
     pub(super) calls: Calls,
+    pub(super) parking: Parking,
     pub(super) chance: RandomState,
 }
 
@@ -84,12 +90,13 @@ impl Link {
         self.chance.hash_one(tokio::time::Instant::now())
     }
 
-    /// Posts one message; the head of a success, whose body is the answer.
+    /// Posts one message, and gives the server so long; the head of a success, whose body is the answer.
     pub(super) async fn post(
         &self,
         json: Bytes,
         headers: HeaderMap,
-        taken: Option<OnTaken>,
+        taken: OnTaken,
+        within: Duration,
     ) -> Result<Response<ClientBody>, Error> {
         let mut request = Request::new(json);
         *request.method_mut() = Method::POST;
@@ -99,9 +106,8 @@ impl Link {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         // MCP 2025-11-25, transports, Sending Messages: both, for every message.
         headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
-        if let Some(taken) = taken {
-            request.extensions_mut().insert(taken);
-        }
+        request.extensions_mut().insert(taken);
+        request.extensions_mut().insert(HeadWithin(within));
         self.http.send(request).await
     }
 
@@ -116,8 +122,7 @@ impl Link {
         if let Some(id) = cursor.and_then(EventId::to_header) {
             headers.insert(LAST_EVENT_ID, id);
         }
-        let late = |_| Error::new(ErrorKind::Timeout, "the server does not open a stream");
-        timeout(GET_WAIT, self.http.event_stream(&self.url, headers)).await.map_err(late)?
+        self.http.event_stream_within(GET_WAIT, &self.url, headers).await
     }
 
     /// Ends a session. Whatever the server says to that, it has ended.

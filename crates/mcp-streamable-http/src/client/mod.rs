@@ -6,6 +6,7 @@ mod era;
 mod headers;
 mod lane;
 mod link;
+mod parking;
 mod post;
 mod stream;
 mod wire;
@@ -22,6 +23,7 @@ use mcp_transport_core::{Backoff, BoxFuture, Connection, Error, Options, Transpo
 
 use calls::Calls;
 use link::Link;
+use parking::Parking;
 use wire::ClientWire;
 
 pub use headers::SharedHeaders;
@@ -63,6 +65,12 @@ const RESUME: (Duration, Duration, u32) = (Duration::from_millis(250), Duration:
 /// A POST that fails fails the call that it carried and no other. What the server says in the body of an error status is
 /// the response of the call, if it is an error response; else [`HttpRefused`](mcp_http::HttpRefused) is the source of
 /// the call's error, and has the status and, for 401 and 403, the challenges.
+///
+/// With [`credentials`](mcp_http::HttpClientOptions::credentials), a POST or GET that is refused with 401 or 403 goes again
+/// with what they say then, before anybody hears of it; so nothing is lost when a token runs out. What stays refused fails
+/// its call. A notification or a response has nobody to tell: it waits for other credentials for half a minute, also for
+/// [`headers`](StreamableClient::headers) that change, goes once more, and is logged when it is lost after all. What comes
+/// behind it does not wait for that. The server's own stream is tried for as long as the connection lasts.
 ///
 /// When the server does not know the session any more, the connection ends with
 /// [`SessionExpired`](mcp_transport_core::CloseReason::SessionExpired), and every pending call with it. Who wants to go
@@ -165,6 +173,7 @@ impl StreamableClient {
             frames,
             signals,
             calls: Calls::default(),
+            parking: Parking::default(),
             chance: RandomState::new(),
         };
         Ok(Connection::new(ClientWire::new(Arc::new(link), incoming, heard), self.options.clone()))

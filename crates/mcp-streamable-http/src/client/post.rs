@@ -15,11 +15,13 @@ use super::delivery::{Asked, Delivery, Own, Progress};
 use super::era::{SESSION_ID, Way, modern_headers};
 use super::lane::Ticket;
 use super::link::{Link, Signal};
-use super::stream::{Kind, ServerStream};
+use super::stream::{Kind, ServerStream, asks_for_credentials};
 use crate::proto;
 
 /// How long the server has to take a notification or a response.
 const NOTE_WAIT: Duration = Duration::from_secs(30);
+/// How long one that was refused for want of credentials waits for others: somebody may have to fetch them.
+const PARKED: Duration = Duration::from_secs(30);
 /// What is read of the body of such an answer, and for how long, so that its connection can be used again.
 const NOTE_BODY: (usize, Duration) = (64 * 1024, Duration::from_millis(500));
 /// How long the body of a whole answer may take. Callers have time-outs of their own, which end its POST.
@@ -31,22 +33,39 @@ const OURS: [Revision; 1] = [Revision::V2026_07_28];
 /// Posts a notification or a response, and tells when it was taken.
 pub(super) async fn post_note(link: Arc<Link>, ticket: Ticket, message: Message, headers: HeaderMap) {
     let in_session = headers.contains_key(SESSION_ID);
-    let handed = tell_handed(&link, ticket);
-    let late = |_| Error::new(ErrorKind::Timeout, "the server does not say whether it took it");
-    let posted = timeout(NOTE_WAIT, link.post(message.into_line(), headers, Some(handed))).await;
-    match posted.map_err(late).and_then(|posted| posted) {
-        Ok(response) => {
-            link.tell(Signal::Taken(ticket, true));
-            // MCP 2025-11-25, transports, Sending Messages: 202 without a body. Some send one.
-            let (max, within) = NOTE_BODY;
-            let _ = response.into_body().collect(max, within).await;
+    let json = message.into_line();
+    let mut parked = None;
+    let error = loop {
+        let handed = tell_handed(&link, ticket);
+        let mut changes = link.headers.changes();
+        let error = match link.post(json.clone(), headers.clone(), handed, NOTE_WAIT).await {
+            Ok(response) => {
+                link.tell(Signal::Taken(ticket, true));
+                // MCP 2025-11-25, transports, Sending Messages: 202 without a body. Some send one.
+                let (max, within) = NOTE_BODY;
+                let _ = response.into_body().collect(max, within).await;
+                return;
+            }
+            Err(error) => error,
+        };
+        if parked.is_some() || !asks_for_credentials(&error) {
+            break error;
         }
-        Err(error) => {
-            tracing::warn!(%error, "a notification or response was not delivered");
-            link.tell(Signal::Taken(ticket, false));
-            expired(&link, in_session, &error);
+        parked = link.parking.park(json.len());
+        if parked.is_none() {
+            break error;
         }
-    }
+        tracing::debug!(%error, "a notification or response waits for other credentials");
+        link.tell(Signal::Parked(ticket));
+        let changed = timeout(PARKED, changes.changed()).await.is_ok();
+        // Those that are asked for each request may have others by now.
+        if !changed && link.http.options().credentials.is_none() {
+            break error;
+        }
+    };
+    tracing::warn!(%error, "a notification or response was not delivered");
+    link.tell(Signal::Taken(ticket, false));
+    expired(&link, in_session, &error);
 }
 
 /// A request under way.
@@ -67,7 +86,7 @@ impl Call {
         let error = loop {
             let handed = tell_handed(&link, own.ticket);
             let json = request.clone().into_line();
-            let error = match link.post(json, headers.clone(), Some(handed)).await {
+            let error = match link.post(json, headers.clone(), handed, Duration::MAX).await {
                 Ok(response) => return answer(link, own, way, response).await,
                 Err(error) => error,
             };
@@ -94,8 +113,9 @@ impl Call {
 }
 
 fn tell_handed(link: &Arc<Link>, ticket: Ticket) -> OnTaken {
-    let link = link.clone();
+    let (link, returned) = (link.clone(), link.clone());
     OnTaken::new(move || link.tell(Signal::Handed(ticket)))
+        .with_returned(move || returned.tell(Signal::Returned(ticket)))
 }
 
 /// MCP 2025-11-25, transports, Session Management: 404 in a session says that it has ended.

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use std::task::ready;
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
+use mcp_http::credentials::CredentialsFailed;
 use mcp_http::proto::{Decoded, EventDecoder, EventId, EventLimits, EventName, OversizeEvent};
 use mcp_http::{ClientBody, HttpRefused};
 use mcp_transport_core::{Error, ErrorKind};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::delivery::{Delivery, Progress};
@@ -142,10 +144,9 @@ impl ServerStream {
                 return;
             }
             Err(error) => {
+                self.attempts = 1;
                 if asks_for_credentials(&error) {
-                    let _ = changes.changed().await;
-                } else {
-                    self.attempts = 1;
+                    self.other_credentials(&mut changes).await;
                 }
                 match self.resume(error).await {
                     Ok(body) => body,
@@ -268,14 +269,21 @@ impl ServerStream {
                 std::future::pending::<()>().await;
             }
             if matches!(self.kind, Kind::Listening(_)) && asks_for_credentials(&why) {
-                let _ = changes.changed().await;
-                self.attempts = 0;
+                self.other_credentials(&mut changes).await;
             } else if is_final(&why) {
                 break;
             }
         }
         tracing::info!(error = %why, "a stream is given up");
         Err(why)
+    }
+
+    /// Waits until the same GET may be allowed. Credentials that are asked for each request are asked by the next attempt.
+    async fn other_credentials(&mut self, changes: &mut watch::Receiver<HeaderMap>) {
+        if self.link().http.options().credentials.is_none() {
+            let _ = changes.changed().await;
+            self.attempts = 0;
+        }
     }
 
     /// How long to wait before the next attempt.
@@ -305,13 +313,17 @@ fn status(error: &Error) -> Option<StatusCode> {
     HttpRefused::of(error).map(HttpRefused::status)
 }
 
-/// Whether the same GET with other headers may be allowed.
-fn asks_for_credentials(error: &Error) -> bool {
+/// Whether the same request with other headers may be allowed.
+pub(super) fn asks_for_credentials(error: &Error) -> bool {
     matches!(status(error), Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN))
 }
 
 /// Whether the same GET would meet the same.
 fn is_final(error: &Error) -> bool {
+    // Nobody has been asked.
+    if CredentialsFailed::of(error).is_some() {
+        return false;
+    }
     match (error.kind(), status(error)) {
         // The server may not yet have seen that the connection before is gone.
         (_, Some(StatusCode::CONFLICT | StatusCode::TOO_EARLY)) => false,

@@ -153,11 +153,28 @@ impl ClientWire {
                     self.tell_cancelled(ticket, cancel);
                 }
             }
+            // Whoever cancels it now is told of after it, as before.
+            Signal::Returned(ticket) => {
+                if let Some(Flying { what: What::Call { handed, .. }, .. }) = self.flying.get_mut(&ticket) {
+                    *handed = false;
+                }
+            }
             Signal::Taken(ticket, well) => match self.flying.get(&ticket).map(|flying| &flying.what) {
                 Some(What::Initialized) if well => self.listen(ticket),
                 Some(&What::Cancel { of }) => self.drop_call(of),
                 _ => self.lane.released(ticket),
             },
+            Signal::Parked(ticket) => {
+                self.lane.landed(ticket);
+                self.lane.released(ticket);
+                // The answer is let go all the same, and nobody waits for the server to hear of it.
+                if let Some(flying) = self.flying.get_mut(&ticket)
+                    && let What::Cancel { of } = flying.what
+                {
+                    flying.what = What::Note;
+                    self.drop_call(of);
+                }
+            }
             Signal::Opened(ticket) => self.lane.released(ticket),
             Signal::Answered(ticket) => self.drop_call(ticket),
             Signal::Listening => {

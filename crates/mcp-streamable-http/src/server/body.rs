@@ -1,28 +1,22 @@
 //! A response body that is an event stream.
 
 use std::fmt;
-use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame};
-use mcp_http::FrameBuffer;
 use mcp_http::proto::event_stream::{EVENT_SUFFIX, encode_event, encode_retry, event_prefix};
 use mcp_http::proto::{EventId, EventName};
+use mcp_http::{FrameBuffer, KeepAlive};
 use mcp_jsonrpc::Message;
-use tokio::time::{Instant, Sleep, sleep};
 
 use crate::proto::EventPosition;
 
 /// Something has to be said at once: there are proxies that hold back the head until then.
 pub(super) const OPEN: &[u8] = b": open\n\n";
-/// A comment, which every client ignores.
-const KEEP_ALIVE: Bytes = Bytes::from_static(b": keep-alive\n\n");
-/// A timer's grain: comments that come faster would leave no turn to anybody else.
-const SHORTEST: Duration = Duration::from_millis(1);
 /// Bytes that are gathered before they are handed on.
 const GATHER: usize = 16 * 1024;
 
@@ -63,10 +57,7 @@ pub(super) struct Opening {
 pub(super) struct EventBody<E> {
     events: Option<E>,
     frames: FrameBuffer,
-    every: Duration,
-    /// Set from when something was last sent; looked at only when it has run out.
-    last: Instant,
-    timer: Pin<Box<Sleep>>,
+    keep_alive: KeepAlive,
 }
 
 impl<E: Events> EventBody<E> {
@@ -86,8 +77,7 @@ impl<E: Events> EventBody<E> {
 
     /// A body that begins with what is ready.
     pub(super) fn behind(events: E, frames: FrameBuffer, every: Duration) -> Self {
-        let every = every.max(SHORTEST);
-        Self { events: Some(events), frames, every, last: Instant::now(), timer: Box::pin(sleep(every)) }
+        Self { events: Some(events), frames, keep_alive: KeepAlive::new(every) }
     }
 
     /// Takes what there is, up to what one frame holds.
@@ -128,22 +118,13 @@ impl<E: Events> Body for EventBody<E> {
         let this = &mut *self;
         this.gather(cx);
         if let Some(frame) = this.frames.take() {
-            this.last = Instant::now();
+            this.keep_alive.sent();
             return Poll::Ready(Some(Ok(Frame::data(frame))));
         }
         if this.events.is_none() {
             return Poll::Ready(None);
         }
-        loop {
-            ready!(this.timer.as_mut().poll(cx));
-            let due = this.last + this.every;
-            if due <= Instant::now() {
-                this.last = Instant::now();
-                this.timer.as_mut().reset(this.last + this.every);
-                return Poll::Ready(Some(Ok(Frame::data(KEEP_ALIVE))));
-            }
-            this.timer.as_mut().reset(due);
-        }
+        this.keep_alive.poll_comment(cx).map(|comment| Some(Ok(Frame::data(comment))))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -7,20 +7,19 @@ use std::time::Duration;
 use http::StatusCode;
 use http::header::{HeaderMap, HeaderValue};
 use mcp_http::proto::SessionId;
-use mcp_http::{Arrived, FrameBuffer, Payload, Refusal, Reply, detached, event_stream_reply, reply};
+use mcp_http::{
+    Arrived, FrameBuffer, Full, Payload, Refusal, Reply, SessionTable, detached, detached_message,
+    event_stream_reply, reply,
+};
 use mcp_jsonrpc::{Batch, ErrorCode, ErrorObject, Malformed, Message, Outcome, Request, Response};
 use mcp_transport_core::{Connection, Era, Frame, Options, Outlet, Revision, queue, response_stream};
 
 use super::answer::answer;
 use super::body::{Event, EventBody, Events, OPEN, Opening, write_event, write_opening};
 use super::session::{Attached, Session};
-use super::sessions::Full;
 use super::stream::Stream;
 use super::wire::SessionWire;
-use super::{
-    Legacy, MODERN, Shared, TRANSPORT, accepted, context, json_error, message_of_its_own, method_not_allowed,
-    refused, unavailable,
-};
+use super::{Legacy, MODERN, Shared, TRANSPORT, accepted, context, json_error, method_not_allowed, refused};
 use crate::proto::mirror::{LAST_EVENT_ID, MCP_PROTOCOL_VERSION, MCP_SESSION_ID};
 use crate::proto::{EventPosition, legacy_revision};
 
@@ -122,6 +121,7 @@ impl Shared {
             (None, _) => Err(Refusal::new(StatusCode::BAD_REQUEST, "Mcp-Session-Id is missing\n")),
             (Some(id), payload) => {
                 let session = self.sessions.find(&id, arrived.principal.as_ref()).ok_or_else(unknown)?;
+                arrived.count_in_session(id.as_str())?;
                 let posting = session.posting();
                 let reply = match payload {
                     Payload::Message(message) if is_initialize(&message) => {
@@ -147,7 +147,8 @@ impl Shared {
 
     /// Opens a session. It lasts if the answer is no error.
     async fn initialize(&self, arrived: Arrived, message: Message) -> Result<Reply, Refusal> {
-        let Message::Request(request) = message_of_its_own(message) else { return Err(unknown()) };
+        let Message::Request(request) = detached_message(message) else { return Err(unknown()) };
+        arrived.count_opening()?;
         let session = self.open_session(&arrived)?;
         let posting = session.posting();
         let (events, frame) = self.exchange(&session, arrived, request, None);
@@ -167,19 +168,19 @@ impl Shared {
 
     fn open_session(&self, arrived: &Arrived) -> Result<Arc<Session>, Refusal> {
         let options = &self.options;
-        let mut random = [0; 24];
-        getrandom::fill(&mut random).map_err(|_| unavailable("no randomness\n"))?;
-        let id = SessionId::new(random);
+        let no_randomness = || Refusal::unavailable("no randomness\n");
+        let id = SessionId::random().map_err(|_| no_randomness())?;
         let limits = options.limits;
         let (post, posted) = queue::channel(limits.inbound_bytes, limits.inbound_count);
         let (session, general) = Session::new(id.clone(), arrived.principal.clone(), post, options.clone());
-        let registered = self.sessions.register(&session, options.max_sessions);
+        let registered = self.sessions.register(id.clone(), session.clone(), options.max_sessions);
         let registered = registered.map_err(|full| match full {
-            Full::TooMany => unavailable("too many sessions\n"),
-            Full::ShuttingDown => unavailable("shutting down\n"),
+            Full::TooMany => Refusal::unavailable("too many sessions\n"),
+            Full::ShuttingDown => Refusal::unavailable("shutting down\n"),
+            Full::Taken => no_randomness(),
         })?;
         let Ok(Some(place)) = self.opened.try_reserve(1) else {
-            return Err(unavailable("too many new sessions\n"));
+            return Err(Refusal::unavailable("too many new sessions\n"));
         };
         let mut connection_options = Options::new(TRANSPORT).with_limits(limits).with_context(|context| {
             context.peer = arrived.peer;
@@ -191,7 +192,7 @@ impl Shared {
         let connection = Connection::new(SessionWire::new(posted, registered, general), connection_options);
         session.set_control(connection.control());
         tracing::debug!(session = ?id, "session opened");
-        place.send(connection).map_err(|_| unavailable("shutting down\n"))?;
+        place.send(connection).map_err(|_| Refusal::unavailable("shutting down\n"))?;
         Ok(session)
     }
 
@@ -234,7 +235,7 @@ impl Shared {
         message: Message,
         named: Option<Revision>,
     ) -> Result<Reply, Refusal> {
-        let message = message_of_its_own(message);
+        let message = detached_message(message);
         let len = message.len();
         match message {
             Message::Request(request) => {
@@ -340,7 +341,9 @@ impl Shared {
         revision(headers)?;
         let missing = || Refusal::new(StatusCode::BAD_REQUEST, "Mcp-Session-Id is missing\n");
         let id = session_id(headers)?.ok_or_else(missing)?;
-        self.sessions.find(&id, arrived.principal.as_ref()).ok_or_else(unknown)
+        let session = self.sessions.find(&id, arrived.principal.as_ref()).ok_or_else(unknown)?;
+        arrived.count_in_session(id.as_str())?;
+        Ok(session)
     }
 }
 
@@ -367,7 +370,7 @@ fn batched(message: Result<Message, Malformed>) -> Result<Message, Option<mcp_js
             let error = ErrorObject::new(ErrorCode::INVALID_REQUEST, "`initialize` is not part of a batch");
             Err(Some(mcp_jsonrpc::Response::error(&request.id(), &error)))
         }
-        Ok(message) => Ok(message_of_its_own(message)),
+        Ok(message) => Ok(detached_message(message)),
         Err(malformed) => Err(malformed.answer()),
     }
 }
@@ -386,7 +389,7 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<EventPosition>, Refusal> 
 /// The answer to `initialize`: it says which revision was agreed on, and an error ends the session.
 struct Initializing {
     events: Attached,
-    sessions: Arc<super::Sessions>,
+    sessions: Arc<SessionTable<Session>>,
     id: Option<SessionId>,
 }
 

@@ -12,7 +12,6 @@ mod body;
 mod legacy;
 mod modern;
 mod session;
-mod sessions;
 mod stream;
 mod wire;
 
@@ -20,11 +19,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::header::{HeaderValue, RETRY_AFTER};
+use http::header::HeaderValue;
 use http::request::Parts;
 use http::{Method, StatusCode};
 use mcp_http::proto::MediaType;
-use mcp_http::{Arrived, Handler, Payload, Refusal, Reply, Route, Takes, json_reply};
+use mcp_http::{Arrived, Handler, Payload, Refusal, Reply, Route, SessionTable, Takes, json_reply};
 use mcp_jsonrpc::{ErrorCode, ErrorObject, Id, Message, Response};
 use mcp_transport_core::{
     BoxFuture, Connection, Context as MessageContext, Control, Era, Error, Frame, Listener, Options,
@@ -37,13 +36,11 @@ pub use legacy::StreamHandle;
 use crate::config::{Legacy, StreamableOptions};
 use crate::proto::{era_of, era_of_headers, unsupported};
 use answer::Plan;
-use sessions::Sessions;
+use session::Session;
 use wire::SessionlessWire;
 
 /// Connections that nobody has accepted yet; more sessions are refused with 503.
 const BACKLOG: u32 = 1024;
-/// A message smaller than this, a quarter of the largest read buffer, is copied before it waits.
-const COPY: usize = 16 * 1024;
 const TRANSPORT: &str = "streamable-http";
 
 /// A Streamable HTTP server: one endpoint to mount, and a listener that yields its connections.
@@ -79,7 +76,7 @@ pub struct StreamableServer {
 #[derive(Debug)]
 struct Shared {
     options: Arc<StreamableOptions>,
-    sessions: Arc<Sessions>,
+    sessions: Arc<SessionTable<Session>>,
     opened: queue::Sender<Connection>,
     sessionless: queue::Sender<Frame>,
     control: Control,
@@ -227,8 +224,8 @@ impl Shared {
     /// Puts something into a queue, within a time.
     async fn deliver(&self, queue: &queue::Sender<Frame>, len: usize, frame: Frame) -> Result<(), Refusal> {
         let room = timeout(self.options.queue_wait, queue.reserve(len)).await;
-        let gone = |queue::Closed| unavailable("shutting down\n");
-        let place = room.map_err(|_| unavailable("too many messages wait\n"))?.map_err(gone)?;
+        let gone = |queue::Closed| Refusal::unavailable("shutting down\n");
+        let place = room.map_err(|_| Refusal::unavailable("too many messages wait\n"))?.map_err(gone)?;
         place.send(frame).map_err(gone)
     }
 }
@@ -252,11 +249,6 @@ fn context(
     context.revision = revision;
     context.insert(parts);
     context
-}
-
-/// A body in one piece is a slice of a read buffer of up to 64 KiB, and what waits would keep that alive.
-fn message_of_its_own(message: Message) -> Message {
-    if message.len() < COPY { message.detached() } else { message }
 }
 
 fn accepted() -> Reply {
@@ -293,11 +285,6 @@ fn json_error(status: StatusCode, id: Option<&Id>, error: &ErrorObject) -> Reply
         None => Response::error_without_id(error),
     };
     json_reply(status, Message::from(response).into_line())
-}
-
-fn unavailable(text: &'static str) -> Refusal {
-    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text)
-        .with_header(RETRY_AFTER, HeaderValue::from_static("1"))
 }
 
 fn method_not_allowed() -> Refusal {

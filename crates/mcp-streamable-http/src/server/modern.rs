@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::StatusCode;
-use mcp_http::{Arrived, Payload, Refusal, Reply, detached};
+use mcp_http::{Arrived, Payload, Refusal, Reply, detached, detached_message};
 use mcp_jsonrpc::{Batch, ErrorCode, ErrorObject, Id, Message, Response};
 use mcp_transport_core::{
     Context as MessageContext, Control, Era, Frame, ResponseStream, Revision, response_stream,
@@ -13,7 +13,7 @@ use mcp_transport_core::{
 
 use super::answer::{Plan, answer};
 use super::body::{Event, Events, Opening};
-use super::{MODERN, Shared, accepted, asked, context, json_error, legacy, message_of_its_own, refused};
+use super::{MODERN, Shared, accepted, asked, context, json_error, legacy, refused};
 use crate::config::Answers;
 use crate::proto::{Refused, check_modern, modern_status};
 
@@ -80,7 +80,7 @@ impl Shared {
     async fn alone(&self, message: Message, context: MessageContext, era: Era) -> Result<Reply, Refusal> {
         let options = &self.options;
         let context = Arc::new(context);
-        let message = message_of_its_own(message);
+        let message = detached_message(message);
         let len = message.len();
         let request = match message {
             Message::Request(request) => request,

@@ -10,16 +10,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
-use mcp_http::Refusal;
+use http::header::{HeaderValue, RETRY_AFTER};
 use mcp_http::proto::SessionId;
+use mcp_http::{Refusal, SessionEntry};
 use mcp_jsonrpc::{ErrorObject, Id, Message, Response};
 use mcp_transport_core::{
     Control, Error, ErrorKind, Frame, Principal, ResponseStream, Revision, queue, response_stream,
 };
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::body::{Event, Events, Opening};
-use super::stream::{GENERAL, Left, Pulled, Stream, Taken};
+use super::stream::{Busy, GENERAL, Left, Pulled, Stream, Taken};
 use crate::config::{Answers, StreamableOptions};
 use crate::proto::EventPosition;
 use crate::store::{EventStore, Lost, StreamKey};
@@ -39,6 +41,8 @@ pub(super) struct Session {
     /// `None` once it has ended.
     streams: Mutex<Option<HashMap<u64, Arc<Stream>>>>,
     next: AtomicU64,
+    /// Of streams that are read by GET.
+    places: Arc<Semaphore>,
     revision: Mutex<Option<Revision>>,
     /// POSTs that are being looked at, and messages that came after `initialize`.
     posts: AtomicUsize,
@@ -71,6 +75,7 @@ impl Session {
             control: OnceLock::new(),
             streams: Mutex::new(Some(HashMap::new())),
             next: AtomicU64::new(GENERAL),
+            places: Arc::new(Semaphore::new(options.max_streams.min(Semaphore::MAX_PERMITS))),
             revision: Mutex::default(),
             posts: AtomicUsize::new(0),
             messages: AtomicUsize::new(0),
@@ -145,11 +150,11 @@ impl Session {
 
     /// The general stream for a client that has not seen any of it, or not the newest.
     pub(super) async fn general(self: &Arc<Self>) -> Result<(Attached, Replay), Refusal> {
-        let conflict = || Refusal::new(StatusCode::CONFLICT, "the session has an open stream already\n");
+        let conflict = |busy| refused(busy, "the session has an open stream already\n");
         let stream = self.stream(GENERAL).ok_or_else(ended)?;
-        let reader = Some(stream.try_attach().ok_or_else(conflict)?);
+        let reader = Some(stream.try_attach(&self.places).map_err(conflict)?);
         let mut attached = Attached { session: self.clone(), stream, reader, request: None };
-        let taken = attached.take_over().await.ok_or_else(conflict)?;
+        let taken = attached.take_over().await.map_err(conflict)?;
         let replay = match &self.options.store {
             Some(store) => {
                 let key = &attached.stream.key;
@@ -174,8 +179,8 @@ impl Session {
             return Err(gone());
         }
         let mut attached = Attached { session: self.clone(), stream, reader: None, request: None };
-        let elsewhere = || Refusal::new(StatusCode::CONFLICT, "the stream is read elsewhere\n");
-        let taken = attached.take_over().await.ok_or_else(elsewhere)?;
+        let elsewhere = |busy| refused(busy, "the stream is read elsewhere\n");
+        let taken = attached.take_over().await.map_err(elsewhere)?;
         let key = &attached.stream.key;
         let events = store.after(key, from.seq, taken.last).await.map_err(|Lost| gone())?;
         store.acknowledge(key, from.seq);
@@ -216,13 +221,6 @@ impl Session {
             }
         }
         over.iter().for_each(|stream| stream.forget());
-    }
-
-    /// The session is over: nothing of it is kept.
-    pub(super) fn end(&self) {
-        self.posted.close();
-        let streams = lock(&self.streams).take();
-        streams.iter().flat_map(HashMap::values).for_each(|stream| stream.forsake());
     }
 
     /// Takes what nobody reads into the store, so that no handler waits for a client that has gone.
@@ -296,6 +294,19 @@ impl Session {
     }
 }
 
+impl SessionEntry for Session {
+    fn principal(&self) -> Option<&Principal> {
+        self.principal.as_ref()
+    }
+
+    /// Nothing of it is kept.
+    fn end(&self) {
+        self.posted.close();
+        let streams = lock(&self.streams).take();
+        streams.iter().flat_map(HashMap::values).for_each(|stream| stream.forsake());
+    }
+}
+
 /// A time that no process sees the end of, and that no clock overflows by.
 pub(super) const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 
@@ -320,6 +331,20 @@ async fn newest(store: &dyn EventStore, key: &StreamKey, from: u64, last: u64) -
                 }
             }
             events
+        }
+    }
+}
+
+/// # Spec
+///
+/// MCP 2025-11-25, transports, Multiple Connections: a client may have several streams at once, and nothing is said of
+/// too many. 409 says here that this very stream is somebody's; 429 that the client may come back for it, and when.
+fn refused(busy: Busy, read: &'static str) -> Refusal {
+    match busy {
+        Busy::Read => Refusal::new(StatusCode::CONFLICT, read),
+        Busy::NoPlace => {
+            Refusal::new(StatusCode::TOO_MANY_REQUESTS, "the session has too many open streams\n")
+                .with_header(RETRY_AFTER, HeaderValue::from_static("1"))
         }
     }
 }
@@ -381,10 +406,10 @@ impl Attached {
         Opening { priming, retry: self.session.options.retry }
     }
 
-    /// Waits until nobody else is at it; `None` when somebody else has come for it meanwhile.
-    async fn take_over(&mut self) -> Option<Taken> {
-        let Self { stream, reader, .. } = self;
-        poll_fn(|cx| stream.poll_take_over(reader, cx)).await
+    /// Waits until nobody else is at it; an error when somebody else has come for it meanwhile.
+    async fn take_over(&mut self) -> Result<Taken, Busy> {
+        let Self { session, stream, reader, .. } = self;
+        poll_fn(|cx| stream.poll_take_over(reader, &session.places, cx)).await
     }
 
     fn place(&self, seq: Option<u64>) -> Option<EventPosition> {

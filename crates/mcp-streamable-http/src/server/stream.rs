@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use mcp_jsonrpc::Message;
 use mcp_transport_core::ResponseStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::store::{EventStore, StreamKey};
@@ -41,6 +42,8 @@ struct Inner {
     delivered: u64,
     reader: Option<u64>,
     readers: u64,
+    /// Of the GET that reads it, among those of the session. Who takes it over takes that over too.
+    place: Option<OwnedSemaphorePermit>,
     /// Of the reader, to be told that it is not one any more, or is to end.
     reading: Option<Waker>,
     /// Of somebody who waits for the source to be back.
@@ -61,10 +64,32 @@ pub(super) enum Pulled {
     TakenOver,
 }
 
+/// Why a GET cannot read a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Busy {
+    /// Somebody else does.
+    Read,
+    /// The session has as many of them as it may.
+    NoPlace,
+}
+
 /// A stream as somebody finds it who takes it over.
 pub(super) struct Taken {
     pub(super) last: u64,
     pub(super) delivered: u64,
+}
+
+impl Inner {
+    /// A GET becomes its reader, in a place of its own or in that of the GET before.
+    fn enter(&mut self, places: &Arc<Semaphore>) -> Result<u64, Busy> {
+        if self.place.is_none() {
+            self.place = Some(places.clone().try_acquire_owned().map_err(|_| Busy::NoPlace)?);
+        }
+        self.readers += 1;
+        self.reader = Some(self.readers);
+        self.released = None;
+        Ok(self.readers)
+    }
 }
 
 impl Stream {
@@ -103,15 +128,12 @@ impl Stream {
     }
 
     /// Attaches, unless somebody reads already. What the pump is at has to be waited for, as when one takes over.
-    pub(super) fn try_attach(&self) -> Option<u64> {
+    pub(super) fn try_attach(&self, places: &Arc<Semaphore>) -> Result<u64, Busy> {
         let mut inner = self.inner();
         if inner.reader.is_some() {
-            return None;
+            return Err(Busy::Read);
         }
-        inner.readers += 1;
-        inner.reader = Some(inner.readers);
-        inner.released = None;
-        inner.reader
+        inner.enter(places)
     }
 
     /// A reader was given what was kept up to this place.
@@ -124,22 +146,24 @@ impl Stream {
     pub(super) fn poll_take_over(
         &self,
         reader: &mut Option<u64>,
+        places: &Arc<Semaphore>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Taken>> {
+    ) -> Poll<Result<Taken, Busy>> {
         let (mut reading, mut waiting) = (None, None);
         let polled = {
             let mut inner = self.inner();
-            let mine = *reader.get_or_insert_with(|| {
-                inner.readers += 1;
-                inner.reader = Some(inner.readers);
-                inner.released = None;
-                reading = inner.reading.take();
-                inner.readers
-            });
+            let mine = match *reader {
+                Some(mine) => mine,
+                None => {
+                    let mine = inner.enter(places)?;
+                    reading = inner.reading.take();
+                    *reader.insert(mine)
+                }
+            };
             if inner.reader != Some(mine) {
-                Poll::Ready(None)
+                Poll::Ready(Err(Busy::Read))
             } else if inner.source.is_some() || inner.ended.is_some() {
-                Poll::Ready(Some(Taken { last: inner.last, delivered: inner.delivered }))
+                Poll::Ready(Ok(Taken { last: inner.last, delivered: inner.delivered }))
             } else {
                 // Whoever waited before does not any more: it has been taken over too.
                 waiting = inner.waiting.replace(cx.waker().clone());
@@ -304,6 +328,7 @@ impl Stream {
                 return Left::TakenOver;
             }
             inner.reader = None;
+            inner.place = None;
             inner.released = None;
             let former = inner.reading.take();
             if self.number() == GENERAL {

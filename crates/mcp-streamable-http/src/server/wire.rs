@@ -7,17 +7,18 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use mcp_http::Registered;
 use mcp_jsonrpc::Message;
 use mcp_transport_core::queue::{Closed, Permit};
 use mcp_transport_core::{BoxFuture, CloseReason, Error, ErrorKind, Frame, Outlet, Wire, queue};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::sessions::Registered;
+use super::session::Session;
 
 /// The server's end of one session. Answers do not pass here: each goes to the stream of its request.
 pub(super) struct SessionWire {
     pub(super) posted: queue::Receiver<Frame>,
-    pub(super) registered: Registered,
+    pub(super) registered: Registered<Session>,
     /// Keeps the stream open that the client opens with GET.
     pub(super) general: Option<Outlet>,
     pub(super) idle: Option<Pin<Box<Sleep>>>,
@@ -25,13 +26,22 @@ pub(super) struct SessionWire {
     pub(super) undelivered: VecDeque<Frame>,
     /// One of them has come since the last look: reading has to begin anew, once.
     refused: bool,
-    /// For the next message, while somebody reads.
-    room: Option<Permit<Message>>,
-    waiting: Option<BoxFuture<'static, Result<Permit<Message>, Closed>>>,
+    /// A message that waits for room, while somebody reads; nothing follows it before.
+    waiting: Option<Waiting>,
+}
+
+/// A message, and the room that it will have: as much as it is long, because nothing else bounds a stream in bytes.
+struct Waiting {
+    message: Message,
+    room: BoxFuture<'static, Result<Permit<Message>, Closed>>,
 }
 
 impl SessionWire {
-    pub(super) fn new(posted: queue::Receiver<Frame>, registered: Registered, general: Outlet) -> Self {
+    pub(super) fn new(
+        posted: queue::Receiver<Frame>,
+        registered: Registered<Session>,
+        general: Outlet,
+    ) -> Self {
         Self {
             posted,
             registered,
@@ -39,9 +49,30 @@ impl SessionWire {
             idle: None,
             undelivered: VecDeque::new(),
             refused: false,
-            room: None,
             waiting: None,
         }
+    }
+
+    /// Puts a message into the stream that the client opens with GET; gives it back when there is no room.
+    fn place(&self, message: Message) -> Option<Message> {
+        let room = self.general.as_ref().map(|general| general.queue().try_reserve(message.len()));
+        match room {
+            Some(Ok(Some(room))) => {
+                let _ = room.send(message);
+                None
+            }
+            _ => Some(message),
+        }
+    }
+
+    /// A client that does not read its stream misses what is not kept for it, and nobody waits for that.
+    fn give_up(&mut self, message: &Message) {
+        let Message::Request(request) = message else {
+            return tracing::debug!(kind = message.kind(), "a message finds no room in its stream");
+        };
+        let error = Error::new(ErrorKind::Limit, "the client does not read its stream");
+        self.undelivered.push_back(Frame::Undelivered(request.id(), error));
+        self.refused = true;
     }
 
     /// Ready when nothing has happened for too long.
@@ -84,40 +115,37 @@ impl Wire for SessionWire {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // While this waits nothing else may be asked, and a reader that goes has to be noticed.
         self.registered.session().poll_pump(cx);
-        let (session, Some(general)) = (self.registered.session(), &self.general) else {
+        if self.general.is_none() {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
-        };
-        if self.room.is_some() || !session.is_read() {
-            return Poll::Ready(Ok(()));
         }
-        let waiting = self.waiting.get_or_insert_with(|| {
-            let queue = general.queue().clone();
-            // What follows may be longer: the stream holds one message more than its bound at most.
-            Box::pin(async move { queue.reserve(1).await })
-        });
-        let room = ready!(waiting.as_mut().poll(cx));
-        self.waiting = None;
-        self.room = room.ok();
+        let is_read = self.registered.session().is_read();
+        let room = match &mut self.waiting {
+            Some(waiting) if is_read => ready!(waiting.room.as_mut().poll(cx)).ok(),
+            _ => None,
+        };
+        if let Some(Waiting { message, .. }) = self.waiting.take() {
+            match room {
+                Some(room) => drop(room.send(message)),
+                None => {
+                    if let Some(message) = self.place(message) {
+                        self.give_up(&message);
+                    }
+                }
+            }
+        }
         Poll::Ready(Ok(()))
     }
 
     fn start_send(&mut self, message: Message) -> io::Result<()> {
         let Some(general) = &self.general else { return Err(io::ErrorKind::BrokenPipe.into()) };
-        let room = match self.room.take() {
-            Some(room) => Some(room),
-            None => general.queue().try_reserve(message.len()).ok().flatten(),
-        };
-        match (room, &message) {
-            (Some(room), _) => {
-                let _ = room.send(message);
-            }
-            (None, Message::Request(request)) => {
-                let error = Error::new(ErrorKind::Limit, "the client does not read its stream");
-                self.undelivered.push_back(Frame::Undelivered(request.id(), error));
-                self.refused = true;
-            }
-            // A client that does not read its stream misses what is not kept for it, and nobody waits for that.
-            _ => tracing::debug!(kind = message.kind(), "a message finds no room in its stream"),
+        let queue = general.queue().clone();
+        let Some(message) = self.place(message) else { return Ok(()) };
+        if self.registered.session().is_read() {
+            let len = message.len();
+            let room = Box::pin(async move { queue.reserve(len).await });
+            self.waiting = Some(Waiting { message, room });
+        } else {
+            self.give_up(&message);
         }
         Ok(())
     }
@@ -132,7 +160,10 @@ impl Wire for SessionWire {
 
     fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<()> {
         self.registered.end();
-        self.general = None;
+        if let (Some(general), Some(Waiting { message, .. })) = (self.general.take(), self.waiting.take()) {
+            // It is one, and whoever reads on has it before the end.
+            let _ = general.queue().last_word(message.len(), message);
+        }
         Poll::Ready(())
     }
 }

@@ -30,10 +30,25 @@ impl Served {
         served
     }
 
+    /// The same behind a router with these settings.
+    pub(crate) async fn all_behind(options: StreamableOptions, router: RouterOptions) -> Self {
+        let (served, listener) = Self::behind(router, options).await;
+        tokio::spawn(all(listener));
+        served
+    }
+
     /// A server, and its connections.
     pub(crate) async fn bare(options: StreamableOptions) -> (Self, StreamableListener) {
+        Self::behind(RouterOptions::default(), options).await
+    }
+
+    /// The same behind a pipeline of one's own.
+    pub(crate) async fn behind(
+        router: RouterOptions,
+        options: StreamableOptions,
+    ) -> (Self, StreamableListener) {
         let (endpoint, listener) = StreamableServer::new(options);
-        let router = Router::new(RouterOptions::default(), endpoint.routes());
+        let router = Router::new(router, endpoint.routes());
         // Of the standard library, because its backlog is as long as the system has it: some tests connect by thousands.
         let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let mut server = Server::from_listener(socket, ServerOptions::default()).unwrap();

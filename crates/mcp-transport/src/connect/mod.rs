@@ -5,7 +5,7 @@
 //!                               ├─ JSON-RPC, but not 404, 405 or 5xx ───▶ Streamable HTTP, legacy
 //!                               └─ anything else ──▶ POST initialize ──┬▶ Streamable HTTP, by the same rules
 //!                                                    GET, `endpoint` ──┴▶ HTTP+SSE
-//!         └─ 401, 403, 407, 429, 503, or no connection: the error, at once and from every step
+//!         └─ 401, 403, 407, 429, 503, no credentials, or no connection: the error, at once and from every step
 //! command ──▶ server/discover ──▶ answered, or a modern error: modern; anything else, or silence: legacy
 //! ```
 
@@ -210,7 +210,26 @@ impl Connector {
         self
     }
 
-    /// Uses this HTTP client for URLs: its time-outs, its connections, and the headers that it sends with each request.
+    /// Uses this HTTP client for URLs: its time-outs, its connections, the headers that it sends with each request, and its
+    /// credentials. Its [`head`](HttpClientOptions::head) bounds how long a call may take before its answer begins; the
+    /// default here is an hour.
+    ///
+    /// ```no_run
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    ///
+    /// use mcp_transport::http::credentials::StaticToken;
+    /// use mcp_transport::http::proto::Origin;
+    /// use mcp_transport::http::{HttpClient, HttpClientOptions};
+    /// use mcp_transport::{Connector, Target};
+    ///
+    /// let token = StaticToken::new(Origin::parse(b"https://mcp.example.com")?, &std::env::var("TOKEN")?)?;
+    /// let options = HttpClientOptions::default().with_head(Duration::from_secs(3600)).with_credentials(Arc::new(token));
+    /// let connector = Connector::new().with_http(HttpClient::new(options));
+    /// let server = connector.connect(Target::url("https://mcp.example.com/mcp")?).await?;
+    /// # drop(server); Ok(()) }
+    /// ```
     #[must_use]
     pub fn with_http(mut self, http: HttpClient) -> Self {
         (self.http, self.found) = (http, Arc::default());
@@ -224,8 +243,8 @@ impl Connector {
         self
     }
 
-    /// Sets how long each question may take by which a server is found out; there are three at most, and HTTP+SSE is
-    /// waited for twice as long. Default 10 s.
+    /// Sets how long the server may take for each question by which it is found out, until its answer begins and then until
+    /// it is there; there are three at most. Default 10 s. What credentials take comes on top.
     #[must_use]
     pub fn with_probe(mut self, probe: Duration) -> Self {
         self.probe = probe;
@@ -251,6 +270,8 @@ impl Connector {
     /// * refused, when the server has no revision in common with this library, or a program cannot be started
     /// * when a URL has no binding of MCP, what all attempts were (refused where each had a status like 404, timeout where
     ///   none was answered), else peer; the text says what was tried and what each attempt said
+    /// * of any kind, with [`CredentialsFailed`](mcp_http::credentials::CredentialsFailed) as the source and at once, when
+    ///   there are credentials and they cannot be had
     /// * io, when nobody is there
     /// * closed, when a child that was asked for its era broke the rules of its binding
     /// * limit, when the limits leave no room for that question

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode, Uri};
 use mcp_http::proto::{ContentType, Decoded, EventDecoder, EventLimits, EventName};
-use mcp_http::{ClientBody, HttpClient, HttpRefused};
+use mcp_http::{ClientBody, HeadWithin, HttpClient, HttpRefused};
 use mcp_jsonrpc::{Message, Object, Request, Response, ScanLimits};
 use mcp_streamable_http::proto::mirror::{MCP_PROTOCOL_VERSION, MCP_SESSION_ID};
 use mcp_streamable_http::proto::{revision_in, standard_headers};
@@ -26,7 +26,7 @@ pub(super) struct Question {
     pub(super) http: HttpClient,
     pub(super) url: Uri,
     pub(super) request: Request,
-    /// How long the answer may take.
+    /// How long the head of the answer may take, and then its body. Asking for a token takes its own time.
     pub(super) wait: Duration,
 }
 
@@ -48,11 +48,7 @@ impl Question {
     /// Asks, and ends the session that it may have opened.
     pub(super) async fn ask(self) -> Result<Answer, Error> {
         let mut head = Head::default();
-        let answer = match timeout(self.wait, self.post(&mut head)).await {
-            Ok(answer) => answer,
-            Err(_) if head.streams => Ok(Answer::Stream),
-            Err(_) => Err(Error::new(ErrorKind::Timeout, "the server does not answer")),
-        };
+        let answer = self.post(&mut head).await;
         if let Some(session) = head.session {
             self.end(session, answer.as_ref().ok().and_then(Answer::version)).await;
         }
@@ -64,19 +60,22 @@ impl Question {
         *post.method_mut() = Method::POST;
         *post.uri_mut() = self.url.clone();
         *post.headers_mut() = self.headers();
+        post.extensions_mut().insert(HeadWithin(self.wait));
         let response = match self.http.send(post).await {
             Ok(response) => response,
             Err(error) => return explanation(&error).ok_or(error),
         };
         head.session = response.headers().get(SESSION_ID).cloned();
         let status = response.status();
-        match self.read(response, head).await {
-            Ok(answer) => Ok(Answer::Response(status, answer)),
+        match timeout(self.wait, self.read(response, head)).await {
+            Ok(Ok(answer)) => Ok(Answer::Response(status, answer)),
             // Somebody was there, so this is no want of a connection.
-            Err(error) if error.kind() == ErrorKind::Io => {
+            Ok(Err(error)) if error.kind() == ErrorKind::Io => {
                 Err(Error::new(ErrorKind::Peer, "the answer broke off").with_source(error))
             }
-            Err(error) => Err(error),
+            Ok(Err(error)) => Err(error),
+            Err(_) if head.streams => Ok(Answer::Stream),
+            Err(_) => Err(Error::new(ErrorKind::Timeout, "the server does not answer")),
         }
     }
 

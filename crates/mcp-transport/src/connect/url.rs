@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use http::Uri;
 use mcp_http::HttpRefused;
+use mcp_http::credentials::CredentialsFailed;
 use mcp_jsonrpc::{Outcome, Request};
 use mcp_sse::SseClient;
 use mcp_streamable_http::StreamableClient;
 use mcp_transport_core::{Connection, Era, Error, ErrorKind, Transport};
-use tokio::time::timeout;
 
 use super::era::era_of_answer;
 use super::question::{Answer, Question};
@@ -143,9 +143,7 @@ impl Connector {
         match binding {
             Binding::Sse => {
                 let client = SseClient::new(url.clone()).with_http(http).with_options(options);
-                let mut client = client.with_endpoint_wait(self.probe);
-                let dialling = timeout(self.probe.saturating_mul(2), client.dial());
-                dialling.await.map_err(|_| silent())?
+                client.with_endpoint_wait(self.probe).dial().await
             }
             Binding::Stdio | Binding::StreamableHttp => {
                 let client = StreamableClient::new(url.clone()).with_http(http);
@@ -155,11 +153,12 @@ impl Connector {
     }
 }
 
-/// Whether another attempt would meet the same: somebody wants to know who asks, or has no time.
+/// Whether another attempt would meet the same: somebody wants to know who asks, which we may be unable to say, or has no
+/// time.
 pub(super) fn is_final(error: &Error) -> bool {
     match HttpRefused::of(error) {
         Some(refused) => matches!(refused.status().as_u16(), 401 | 403 | 407 | 429 | 503),
-        None => error.kind() == ErrorKind::Misuse,
+        None => error.kind() == ErrorKind::Misuse || CredentialsFailed::of(error).is_some(),
     }
 }
 
