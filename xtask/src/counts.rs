@@ -36,7 +36,7 @@ pub(crate) fn run() -> Outcome {
 }
 
 /// Different crates in the output of `cargo tree`, by name and version.
-fn unique(tree: &str) -> usize {
+pub(crate) fn unique(tree: &str) -> usize {
     tree.lines()
         .filter_map(|line| {
             let mut words = line.split_whitespace();

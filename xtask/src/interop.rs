@@ -50,9 +50,9 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     let peers = peers::install(&workspace)?;
     let chosen = rows::all().filter(|row| wanted.is_empty() || wanted.contains(&row.name));
     let chosen: Vec<&Row> = chosen.collect();
-    let rust = bench::peer(&workspace);
+    let rust = bench::rust_server(&workspace);
     if chosen.iter().any(|row| row.server.is_rust()) {
-        bench::build_peer(&workspace)?;
+        bench::build_rust_server(&workspace)?;
     }
     let secrets = Secrets::make(&workspace.target.join("peers/secrets"))?;
     let stage = Stage { bridge, peers, rust, secrets };

@@ -8,6 +8,7 @@ mod ci;
 mod conformance;
 mod counts;
 mod deny;
+mod instructions;
 mod interop;
 mod layers;
 mod manifest;
@@ -35,8 +36,11 @@ cargo xtask COMMAND
   conformance        the official suite against our fixtures, and a second referee who reads their traces
                      --write keeps the figures in docs/conformance.md,
                      --only RUN (several times), --server URL, --client COMMAND
-  bench stdio        our stdio server beside the official Rust SDK's, interleaved
-                     --pinned puts both ends on one processor, --rounds=N
+  bench              ours beside the bare limits and the official SDKs, in interleaved rounds
+                     --quick takes ten minutes, --rounds=N, --rows=A1,B2,
+                     --write keeps the figures in docs/performance.md
+  instructions       instructions of the hot paths under callgrind, where valgrind is installed
+                     --write accepts what they are now
   help               this text";
 
 fn main() -> ExitCode {
@@ -49,6 +53,7 @@ fn main() -> ExitCode {
         ("interop", rest) => interop::run(rest),
         ("conformance", rest) => conformance::run(rest),
         ("bench", rest) => bench::run(rest),
+        ("instructions", rest) => instructions::run(rest),
         ("help" | "--help" | "-h", _) => {
             println!("{HELP}");
             Ok(())

@@ -15,35 +15,42 @@ const INSTALL_DEADLINE: Duration = Duration::from_secs(600);
 
 /// Where other people's programs are.
 #[derive(Debug)]
-pub(super) struct Peers {
-    pub(super) node: PathBuf,
+pub(crate) struct Peers {
+    pub(crate) node: PathBuf,
     /// Packages, and the client scripts beside them: Node looks for packages from where the script is.
-    pub(super) node_home: PathBuf,
-    pub(super) everything: PathBuf,
+    pub(crate) node_home: PathBuf,
+    pub(crate) everything: PathBuf,
     /// The interpreter that has the packages.
-    pub(super) python: PathBuf,
+    pub(crate) python: PathBuf,
     /// The scripts.
-    pub(super) python_home: PathBuf,
-    pub(super) python_server: PathBuf,
+    pub(crate) python_home: PathBuf,
+    pub(crate) python_server: PathBuf,
 }
 
-pub(super) fn install(workspace: &Workspace) -> Outcome<Peers> {
+pub(crate) fn install(workspace: &Workspace) -> Outcome<Peers> {
     let scripts = workspace.root.join("tests/peers");
     let home = workspace.target.join("peers");
     let (node_home, python_home) = (home.join("node"), home.join("python"));
 
     packages(&scripts.join("node"), &node_home)?;
-    for entry in fs::read_dir(scripts.join("node"))? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "mjs") {
-            copy(&path, &node_home)?;
-        }
-    }
+    let python = environment(&scripts.join("python"), &python_home)?;
 
-    let python = python_home.join("bin/python");
-    once(&python_home, &[scripts.join("python/requirements.txt")], |files| {
+    Ok(Peers {
+        node: "node".into(),
+        everything: node_home.join("node_modules/.bin/mcp-server-everything"),
+        node_home,
+        python,
+        python_server: scripts.join("python/server.py"),
+        python_home: scripts.join("python"),
+    })
+}
+
+/// Installs into `home` the packages of Python that `from` pins; its interpreter.
+pub(crate) fn environment(from: &Path, home: &Path) -> Outcome<PathBuf> {
+    let python = home.join("bin/python");
+    once(home, &[from.join("requirements.txt")], |files| {
         let mut venv = Command::new("python3");
-        venv.args(["-m", "venv"]).arg(&python_home);
+        venv.args(["-m", "venv"]).arg(home);
         program(venv, "Python 3.11 with venv")?;
         let mut pip = Command::new(&python);
         // Wheels only: what builds here would depend on what is installed here.
@@ -56,18 +63,11 @@ pub(super) fn install(workspace: &Workspace) -> Outcome<Peers> {
         check.args(["-m", "pip", "check"]);
         program(check, "pip")
     })?;
-
-    Ok(Peers {
-        node: "node".into(),
-        everything: node_home.join("node_modules/.bin/mcp-server-everything"),
-        node_home,
-        python,
-        python_server: scripts.join("python/server.py"),
-        python_home: scripts.join("python"),
-    })
+    Ok(python)
 }
 
-/// Installs into `home` the packages of Node that `from` pins.
+/// Installs into `home` the packages of Node that `from` pins, and copies the scripts beside them: Node looks for
+/// packages from where the script is.
 pub(crate) fn packages(from: &Path, home: &Path) -> Outcome {
     once(home, &[from.join("package.json"), from.join("package-lock.json")], |files| {
         for file in files {
@@ -77,7 +77,14 @@ pub(crate) fn packages(from: &Path, home: &Path) -> Outcome {
         npm.current_dir(home);
         npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
         program(npm, "Node 20 with npm")
-    })
+    })?;
+    for entry in fs::read_dir(from)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "mjs") {
+            copy(&path, home)?;
+        }
+    }
+    Ok(())
 }
 
 /// Fills `home` with what `files` ask for, unless they are what it was filled with.

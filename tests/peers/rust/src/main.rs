@@ -3,26 +3,14 @@
 //! `mcp-peers stdio` is the transport of its README on a multi-threaded runtime; `mcp-peers pipes` is its fastest:
 //! non-blocking pipes on a current-thread runtime.
 
-use rmcp::handler::server::wrapper::Parameters;
-use rmcp::model::{CallToolResult, ContentBlock};
-use rmcp::{ErrorData, ServiceExt, schemars, tool, tool_router, transport};
-use serde::Deserialize;
+mod echo;
 
-struct Echo;
+use echo::Echo;
+use rmcp::transport::async_rw::AsyncRwTransport;
+use rmcp::{RoleServer, ServiceExt, transport};
 
-#[derive(Deserialize, schemars::JsonSchema)]
-struct Text {
-    text: String,
-}
-
-#[tool_router(server_handler)]
-impl Echo {
-    /// Says what was said.
-    #[tool]
-    async fn echo(&self, Parameters(Text { text }): Parameters<Text>) -> Result<CallToolResult, ErrorData> {
-        Ok(CallToolResult::success(vec![ContentBlock::text(text)]))
-    }
-}
+/// Its own limit is 16 MiB, and a longer line is dropped without a word: whoever waits for the answer waits for ever.
+const MAX_LINE: usize = 64 * 1024 * 1024;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let pipes = match std::env::args().nth(1).as_deref() {
@@ -33,13 +21,19 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if pipes {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
-            Echo.serve(transport::stdio_pipes()).await?.waiting().await?;
+            let (reader, writer) = transport::stdio_pipes();
+            let transport =
+                AsyncRwTransport::<RoleServer, _, _>::new(reader, writer).with_max_line_length(MAX_LINE);
+            Echo.serve(transport).await?.waiting().await?;
             Ok(())
         })
     } else {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(async {
-            Echo.serve(transport::stdio()).await?.waiting().await?;
+            let (reader, writer) = transport::stdio();
+            let transport =
+                AsyncRwTransport::<RoleServer, _, _>::new(reader, writer).with_max_line_length(MAX_LINE);
+            Echo.serve(transport).await?.waiting().await?;
             Ok(())
         })
     }
