@@ -11,11 +11,11 @@ const HEIGHT: f64 = 320.0;
 /// Room for words.
 const LEFT: f64 = 60.0;
 const RIGHT: f64 = 20.0;
-const TOP: f64 = 40.0;
+const TOP: f64 = 60.0;
 const BOTTOM: f64 = 50.0;
 
 /// Light and dark pages both show these.
-const COLOURS: [&str; 2] = ["#2a78d6", "#d9660a"];
+const COLOURS: [&str; 3] = ["#2a78d6", "#d9660a", GREY];
 const GREY: &str = "#808080";
 
 /// A curve: sessions, and microseconds of processor time for a message.

@@ -39,6 +39,8 @@ pub(super) enum Verdict {
     Below,
     /// There is nothing to judge by.
     Unknown,
+    /// Nothing was set: it stands beside what is judged.
+    Shown,
 }
 
 pub(super) fn goal(row: &'static str, unit: Unit, reckon: Reckon, floor: f64, moonshot: f64) -> Goal {
@@ -54,6 +56,11 @@ impl Goal {
     /// An ambition without a floor.
     pub(super) fn ambition(self) -> Self {
         Self { floor: None, ..self }
+    }
+
+    /// For comparison: not judged.
+    pub(super) fn shown(self) -> Self {
+        Self { floor: None, moonshot: None, ..self }
     }
 
     /// Against whom.
@@ -82,6 +89,9 @@ impl Goal {
     /// What a median figure means.
     pub(super) fn verdict(&self, figure: Option<f64>) -> Verdict {
         let Some(figure) = figure.filter(|figure| figure.is_finite()) else { return Verdict::Unknown };
+        if self.floor.is_none() && self.moonshot.is_none() {
+            return Verdict::Shown;
+        }
         let reaches = |bound: Option<f64>| {
             bound.is_some_and(|bound| if self.upward() { figure >= bound } else { figure <= bound })
         };
@@ -97,12 +107,13 @@ impl Goal {
     /// In words: what is divided by what.
     pub(super) fn words(&self) -> String {
         let (ours, word) = (self.ours, self.unit.word());
+        let most = if self.moonshot.is_some() { ", at most" } else { "" };
         match self.reckon {
             Reckon::Times(it) => format!("{word}: {ours} / {it}"),
             Reckon::Less(it) => format!("{word}: {it} / {ours}"),
-            Reckon::Within(it) => format!("{word}: {ours} / {it}, at most"),
-            Reckon::Beyond(it) => format!("{word}: {ours} − {it}, at most"),
-            Reckon::Own => format!("{word}: {ours}, at most"),
+            Reckon::Within(it) => format!("{word}: {ours} / {it}{most}"),
+            Reckon::Beyond(it) => format!("{word}: {ours} − {it}{most}"),
+            Reckon::Own => format!("{word}: {ours}{most}"),
         }
     }
 }
@@ -114,6 +125,7 @@ impl Verdict {
             Self::Floor => "floor",
             Self::Below => "**below**",
             Self::Unknown => "not measured",
+            Self::Shown => "–",
         }
     }
 }
@@ -148,6 +160,7 @@ mod tests {
             assert_eq!(goal.verdict(Some(goal.figure(ours, its))), verdict, "{goal:?} {ours} {its}");
         }
         assert_eq!(goal("A1", Unit::Cpu, Reckon::Own, 1.0, 1.0).verdict(None), Verdict::Unknown);
+        assert_eq!(goal("A1", Unit::Cpu, Reckon::Own, 1.0, 1.0).shown().verdict(Some(2.0)), Verdict::Shown);
         assert_eq!(goal("A1", Unit::Cpu, Reckon::Own, 1.0, 1.0).verdict(Some(f64::NAN)), Verdict::Unknown);
     }
 }

@@ -1,5 +1,6 @@
 //! H1 to H3: bridges, and many sessions.
 
+use std::process::Command;
 use std::time::Duration;
 
 use super::OURS;
@@ -7,7 +8,7 @@ use crate::bench::goal::{Goal, Reckon, goal};
 use crate::bench::group::{FREE, Group, PINNED, Pace};
 use crate::bench::idle;
 use crate::bench::session::Binding;
-use crate::bench::stage::Bridge;
+use crate::bench::stage::{Bridge, Stage};
 use crate::bench::station::{Contender, Unit};
 use crate::bench::web::{Load, Web};
 
@@ -23,6 +24,8 @@ const BRIDGES: &[(&str, Bridge)] = &[
     (PYTHON, Bridge::Python),
 ];
 
+type Make = fn(&Stage) -> Command;
+
 /// How many sessions take turns, one call at a time.
 const ACTIVE: &[(&str, usize)] =
     &[("1", 1), ("3", 3), ("10", 10), ("30", 30), ("100", 100), ("300", 300), ("1000", 1000)];
@@ -30,8 +33,12 @@ const ACTIVE: &[(&str, usize)] =
 const IDLE: &[(&str, usize)] =
     &[("0", 0), ("10", 10), ("100", 100), ("1000", 1000), ("3000", 3000), ("10000", 10_000)];
 /// The groups of the curves.
-pub(in crate::bench) const CURVES: [&str; 2] =
-    ["HTTP+SSE, active sessions", "HTTP+SSE, idle sessions beside one"];
+pub(in crate::bench) const CURVES: [&str; 3] = [
+    "HTTP+SSE, active sessions",
+    "HTTP+SSE, idle sessions beside one",
+    // What the kernel and cold caches make of as many sockets.
+    "bare hyper, active sessions",
+];
 
 pub(super) fn groups(budget: Duration) -> Vec<Group> {
     use Reckon::{Own, Times, Within};
@@ -48,19 +55,25 @@ pub(super) fn groups(budget: Duration) -> Vec<Group> {
             Ok(idle::Bridge(Box::new(move || stage.bridge(who))))
         })
     });
-    let curve = |name, points: &'static [(&str, usize)], load: fn(usize, Duration) -> Load| Group {
-        name,
-        pace: Pace { slow: true, ..PINNED },
-        contenders: points
-            .iter()
-            .map(|&(name, sessions)| {
-                let load = load(sessions, budget);
-                Contender::new(name, move |stage| Web::open(stage.own("ours-sse", &[]), load))
-            })
-            .collect(),
-        goals: points.split_first().into_iter().flat_map(|(first, rest)| flat(first.0, rest)).collect(),
-    };
-    let [active, beside] = CURVES;
+    let curve =
+        |name, make: Make, points: &'static [(&str, usize)], load: fn(usize, Duration) -> Load| Group {
+            name,
+            pace: Pace { slow: true, ..PINNED },
+            contenders: points
+                .iter()
+                .map(|&(name, sessions)| {
+                    let load = load(sessions, budget);
+                    Contender::new(name, move |stage| Web::open(make(stage), load))
+                })
+                .collect(),
+            goals: points.split_first().into_iter().flat_map(|(first, rest)| flat(first.0, rest)).collect(),
+        };
+    let ours: Make = |stage| stage.own("ours-sse", &[]);
+    let in_turns = |sessions, budget| Load { binding: Binding::Sse, sessions, idle: 0, in_flight: 1, budget };
+    let silent = |idle, budget| Load { binding: Binding::Sse, sessions: 1, idle, in_flight: 1, budget };
+    let [active, beside, bare] = CURVES;
+    let mut bare = curve(bare, |stage| stage.own("bare", &["sse"]), ACTIVE, in_turns);
+    bare.goals = bare.goals.into_iter().map(Goal::shown).collect();
     vec![
         Group {
             name: "bridge, 1 session, 64 in flight",
@@ -84,20 +97,9 @@ pub(super) fn groups(budget: Duration) -> Vec<Group> {
                 goal("H2", Loaded, Own, 25.0, 14.0),
             ],
         },
-        curve(active, ACTIVE, |sessions, budget| Load {
-            binding: Binding::Sse,
-            sessions,
-            idle: 0,
-            in_flight: 1,
-            budget,
-        }),
-        curve(beside, IDLE, |idle, budget| Load {
-            binding: Binding::Sse,
-            sessions: 1,
-            idle,
-            in_flight: 1,
-            budget,
-        }),
+        curve(active, ours, ACTIVE, in_turns),
+        curve(beside, ours, IDLE, silent),
+        bare,
     ]
 }
 
