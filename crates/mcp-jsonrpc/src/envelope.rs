@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::scan::{ScanError, ScanLimits, Scanner, Span, unescape};
+use crate::scan::{ScanError, ScanLimits, Scanner, Span, Survey, unescape};
 use crate::{Fault, Form, Id, Malformed, Object, Salvage};
 
 /// The longest that an envelope key can be as written: `jsonrpc` with every character as a `\u` escape.
@@ -58,12 +58,13 @@ pub(crate) fn scan(bytes: Bytes, limits: &ScanLimits) -> Result<(Kind, Envelope)
     if u32::try_from(bytes.len()).is_err() {
         return Err(Malformed::new(Fault::TooLarge, None, Form::Unknown, bytes.len() as u64));
     }
-    let mut scanner = Scanner::new(&bytes, limits.max_depth);
+    let survey = Survey::of(&bytes);
+    let mut scanner = Scanner::surveyed(&bytes, survey, limits.max_depth);
     let mut members = Members::default();
     match walk(&mut scanner, &mut members) {
         Err(Broken::Text(ScanError::Syntax)) => return Err(salvaged(Fault::Syntax, &bytes, limits)),
         Err(Broken::Text(ScanError::Depth)) => return Err(salvaged(Fault::Depth, &bytes, limits)),
-        _ if std::str::from_utf8(&bytes).is_err() => return Err(salvaged(Fault::Utf8, &bytes, limits)),
+        _ if !survey.is_utf8(&bytes) => return Err(salvaged(Fault::Utf8, &bytes, limits)),
         Ok(()) => {}
         Err(Broken::NotAnObject(first)) => {
             let fault = if first == b'[' { Fault::Batch } else { Fault::NotAnObject };
