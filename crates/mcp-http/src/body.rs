@@ -1,14 +1,15 @@
 //! Request bodies within a bound of size and time.
 
 use std::error::Error as StdError;
-use std::pin::pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use http_body::Body;
-use http_body_util::BodyExt;
-use tokio::time::{Instant, timeout_at};
+use http_body::{Body, Frame};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::reply::Refusal;
 
@@ -83,15 +84,14 @@ where
     if body.size_hint().lower().max(declared.unwrap_or(0)) > max as u64 {
         return Err(too_large());
     }
-    let start = Instant::now();
     let mut body = pin!(body);
+    let mut wait = Wait { pace, start: None, timer: None };
     let mut first = Bytes::new();
     let mut more = Vec::new();
-    loop {
+    while !body.is_end_stream() {
         let read = first.len() + more.len();
-        let deadline = pace.deadline(start, Instant::now(), read);
-        let frame = match timeout_at(deadline, body.frame()).await {
-            Err(_) => {
+        let frame = match wait.frame(body.as_mut(), read).await {
+            Err(TooSlow) => {
                 let text = "the body comes too slowly\n";
                 return Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, text).closing());
             }
@@ -124,16 +124,50 @@ where
     Ok(if more.is_empty() { first } else { more.into() })
 }
 
+/// The wait for the frames of a body. A body that is there already needs neither a clock nor a timer.
+struct Wait {
+    pace: BodyPace,
+    /// When it was first waited for.
+    start: Option<Instant>,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+struct TooSlow;
+
+impl Wait {
+    /// The next frame, after `read` bytes.
+    async fn frame<B: Body>(
+        &mut self,
+        mut body: Pin<&mut B>,
+        read: usize,
+    ) -> Result<Option<Result<Frame<B::Data>, B::Error>>, TooSlow> {
+        let mut waits = false;
+        poll_fn(|cx| {
+            if let Poll::Ready(frame) = body.as_mut().poll_frame(cx) {
+                return Poll::Ready(Ok(frame));
+            }
+            if !waits {
+                let now = Instant::now();
+                let deadline = self.pace.deadline(*self.start.get_or_insert(now), now, read);
+                match &mut self.timer {
+                    Some(timer) => timer.as_mut().reset(deadline),
+                    empty => *empty = Some(Box::pin(sleep_until(deadline))),
+                }
+                waits = true;
+            }
+            self.timer.as_mut().map_or(Poll::Pending, |timer| timer.as_mut().poll(cx)).map(|()| Err(TooSlow))
+        })
+        .await
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::VecDeque;
     use std::convert::Infallible;
-    use std::future::Future;
-    use std::pin::Pin;
-    use std::task::{Context, Poll, ready};
+    use std::task::{Context, ready};
 
-    use http_body::Frame;
-    use tokio::time::{Sleep, sleep};
+    use tokio::time::sleep;
 
     use super::*;
 

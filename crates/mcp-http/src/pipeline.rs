@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, COOKIE, Entry, HeaderName, PROXY_AUTHORIZATION};
+use http::header::{AUTHORIZATION, COOKIE, Entry, HOST, HeaderName, PROXY_AUTHORIZATION};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body::Body;
@@ -53,7 +53,7 @@ where
     let (mut parts, body) = request.into_parts();
     hide_secrets(&mut parts.headers);
 
-    host(settings, &parts)?; //                                            1 and 2: 400, 403
+    host(router, &parts)?; //                                              1 and 2: 400, 403
     origin(settings, &parts.headers)?; //                                  3: 403
     fetch_site(&parts)?; //                                                4: 403
     if let Some(preflight) = preflight(settings, &parts)? {
@@ -92,8 +92,14 @@ fn hide_secrets(headers: &mut HeaderMap) {
 }
 
 /// RFC 9112 3.2: a request without exactly one Host is answered with 400. A foreign one is DNS rebinding.
-fn host(settings: &RouterOptions, parts: &Parts) -> Result<(), Refusal> {
-    settings.hosts.check(parts).map(|_| ()).map_err(|problem| match problem {
+fn host(router: &Router, parts: &Parts) -> Result<(), Refusal> {
+    let mut written = parts.headers.get_all(HOST).iter();
+    if let (Some(host), None, None) = (written.next(), written.next(), parts.uri.authority())
+        && router.is_usual_host(host.as_bytes())
+    {
+        return Ok(());
+    }
+    router.settings().hosts.check(parts).map(|_| ()).map_err(|problem| match problem {
         HostProblem::NotListed => Refusal::new(
             problem.status(),
             "Host is not allowed; add it to the allowed hosts (--allow-host)\n",
@@ -118,9 +124,10 @@ fn origin(settings: &RouterOptions, headers: &HeaderMap) -> Result<(), Refusal> 
 /// A page of another site, seen from what the browser says of itself; [`origin`] has checked its Origin, if it has one.
 fn fetch_site(parts: &Parts) -> Result<(), Refusal> {
     let headers = &parts.headers;
-    let has_origin = headers.contains_key(http::header::ORIGIN);
-    let sites = headers.get_all("sec-fetch-site");
-    if !has_origin && sites.iter().any(|site| site.as_bytes().eq_ignore_ascii_case(b"cross-site")) {
+    const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+    let mut sites = headers.get_all(SITE).iter();
+    let is_cross = sites.any(|site| site.as_bytes().eq_ignore_ascii_case(b"cross-site"));
+    if is_cross && !headers.contains_key(http::header::ORIGIN) {
         let text = "requests from pages of other sites need an allowed Origin (--allow-origin)\n";
         return Err(Refusal::new(StatusCode::FORBIDDEN, text));
     }

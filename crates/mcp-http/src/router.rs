@@ -16,6 +16,7 @@ use crate::auth::Authenticate;
 use crate::body::BodyPace;
 use crate::cors::Cors;
 use crate::pipeline;
+use crate::proto::host::UsualHosts;
 use crate::proto::{HostList, OriginList};
 use crate::rate::RateLimit;
 use crate::reply::Reply;
@@ -34,6 +35,7 @@ pub struct Router {
 
 struct Inner {
     settings: RouterOptions,
+    usual_hosts: UsualHosts,
     routes: Vec<Route>,
 }
 
@@ -125,7 +127,9 @@ impl Router {
         for origin in options.cors.iter().flat_map(Cors::origins) {
             options.origins = options.origins.allow(origin.clone());
         }
-        Self { inner: Arc::new(Inner { settings: options, routes: routes.into_iter().collect() }) }
+        let usual_hosts = options.hosts.usual();
+        let routes = routes.into_iter().collect();
+        Self { inner: Arc::new(Inner { settings: options, usual_hosts, routes }) }
     }
 
     /// Every route that there is.
@@ -145,6 +149,11 @@ impl Router {
 
     pub(crate) fn settings(&self) -> &RouterOptions {
         &self.inner.settings
+    }
+
+    /// Whether a `Host` header is one of ours, written as it usually is.
+    pub(crate) fn is_usual_host(&self, host: &[u8]) -> bool {
+        self.inner.usual_hosts.contain(host)
     }
 
     /// Answers one request.

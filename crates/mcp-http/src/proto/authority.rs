@@ -134,7 +134,7 @@ impl fmt::Display for Authority {
 }
 
 /// One to five digits; the standard parser would take a sign.
-fn parse_port(text: &[u8]) -> Option<u16> {
+pub(super) fn parse_port(text: &[u8]) -> Option<u16> {
     let digits = (1..=5).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
     std::str::from_utf8(text).ok().filter(|_| digits)?.parse().ok()
 }

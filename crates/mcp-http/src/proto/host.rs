@@ -12,6 +12,7 @@ use http::request::Parts;
 use http::uri::Scheme;
 use http::{StatusCode, Version, header};
 
+use super::authority::parse_port;
 pub use super::authority::{Authority, Host};
 
 /// Why a request is not served.
@@ -157,6 +158,16 @@ impl HostList {
                 || self.entries.iter().any(|entry| entry.host() == authority.host() && entry_fits(entry)))
     }
 
+    /// How clients write the hosts that are for us, most of the time.
+    pub(crate) fn usual(&self) -> UsualHosts {
+        let loopback = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned);
+        let names = loopback.into_iter().chain(self.entries.iter().map(ToString::to_string));
+        let names =
+            names.filter(|name| Authority::parse(name.as_bytes()).is_some_and(|host| self.contains(&host)));
+        let names = names.map(|name| name.into_bytes().into_boxed_slice());
+        UsualHosts { names: names.collect(), port: self.port }
+    }
+
     /// Whether the host is one of ours, whatever the port.
     pub fn contains_host(&self, host: &Host) -> bool {
         !host.is_unspecified()
@@ -171,5 +182,74 @@ impl HostList {
     pub fn check(&self, request: &Parts) -> Result<Authority, HostProblem> {
         let authority = Authority::of_request(request)?;
         if self.contains(&authority) { Ok(authority) } else { Err(HostProblem::NotListed) }
+    }
+}
+
+/// Spellings of hosts that are for us. What is none of these may be for us all the same, written otherwise: this spares
+/// most requests the reading of an authority, and decides nothing.
+pub(crate) struct UsualHosts {
+    /// Without a port, unless the list names one.
+    names: Vec<Box<[u8]>>,
+    port: Option<u16>,
+}
+
+impl UsualHosts {
+    /// Whether a `Host` header is one of these, with the port that we are bound to or, while none is known, with any.
+    pub(crate) fn contain(&self, host: &[u8]) -> bool {
+        let is_name = |text: &[u8]| self.names.iter().any(|name| **name == *text);
+        if is_name(host) {
+            return true;
+        }
+        let Some(colon) = memchr::memrchr(b':', host) else { return false };
+        let (name, port) = host.split_at(colon);
+        // An entry of the list that has a port takes no other.
+        let has_port = || !name.ends_with(b"]") && memchr::memchr(b':', name).is_some();
+        let port = port.get(1..).and_then(parse_port);
+        is_name(name) && !has_port() && port.is_some_and(|port| self.port.is_none_or(|bound| bound == port))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_usual_host_is_one_that_the_list_has() {
+        let lists = [
+            HostList::none(),
+            HostList::loopback(),
+            HostList::loopback().with_port(8808),
+            HostList::none().allow("mcp.example.com").unwrap().allow("other.example:443").unwrap(),
+            HostList::loopback()
+                .allow("mcp.example.com:9000")
+                .unwrap()
+                .allow("10.0.0.1")
+                .unwrap()
+                .with_port(80),
+        ];
+        let names = [
+            "localhost",
+            "127.0.0.1",
+            "[::1]",
+            "mcp.example.com",
+            "other.example",
+            "10.0.0.1",
+            "0.0.0.0",
+            "",
+        ];
+        let ports =
+            ["", ":", ":0", ":80", ":443", ":8808", ":9000", ":65536", ":+80", ":080", ":443:80", ":x"];
+        let mut usual = 0;
+        for list in &lists {
+            for (name, port) in names.iter().flat_map(|name| ports.map(|port| (name, port))) {
+                let host = format!("{name}{port}");
+                let listed = Authority::parse(host.as_bytes()).is_some_and(|host| list.contains(&host));
+                let is_usual = list.usual().contain(host.as_bytes());
+                assert!(listed || !is_usual, "{host} {list:?}");
+                usual += usize::from(is_usual);
+            }
+        }
+        assert!(usual > 40, "{usual}");
+        assert!(HostList::loopback().usual().contain(b"127.0.0.1:40123"));
     }
 }

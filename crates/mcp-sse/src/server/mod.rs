@@ -209,10 +209,14 @@ impl Shared {
         drop(text);
         let Some(message) = arrived.payload.into_message() else { return Err(bad("that is no message")) };
         let message = detached_message(message);
-        let room = timeout(self.options.queue_wait, session.post.reserve(message.len())).await;
-        let place = room
-            .map_err(|_| Refusal::unavailable("the session takes no more messages"))?
-            .map_err(|_| unknown())?;
+        let place = match session.post.try_reserve(message.len()) {
+            Ok(Some(place)) => place,
+            // Only who has to wait needs a timer.
+            _ => timeout(self.options.queue_wait, session.post.reserve(message.len()))
+                .await
+                .map_err(|_| Refusal::unavailable("the session takes no more messages"))?
+                .map_err(|_| unknown())?,
+        };
         // The answer says that the message is in the session's queue, and nothing about what becomes of it.
         place.send(Frame::Message(message, None)).map_err(|_| unknown())?;
         Ok(text_reply(StatusCode::ACCEPTED, "Accepted"))
