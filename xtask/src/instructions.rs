@@ -20,6 +20,9 @@ const CASES: &[(&str, u64, u64)] = &[
     ("event-200", 1_000, 6_000),
     ("event-64k", 10, 60),
     ("sse", 200, 1_200),
+    ("json", 200, 1_200),
+    ("stateless", 200, 1_200),
+    ("stream", 200, 1_200),
 ];
 
 /// What a count may grow before it is a finding: less is noise of the allocator and of hash seeds.

@@ -150,16 +150,6 @@ impl State {
         true
     }
 
-    /// It is the newest now.
-    fn touch(&mut self, key: &StreamKey) {
-        self.ticks += 1;
-        if let Some(ring) = self.streams.get_mut(key) {
-            self.order.remove(&ring.tick);
-            ring.tick = self.ticks;
-            self.order.insert(self.ticks, key.clone());
-        }
-    }
-
     /// Gives up the stream to which nothing was added for the longest time, or the oldest event of `key` when there is
     /// no other; whether there was anything.
     fn drop_least_recent(&mut self, key: &StreamKey) -> bool {
@@ -196,9 +186,7 @@ impl EventStore for MemoryEventStore {
         let cost = message.len() + OVERHEAD;
         let mut state = self.state();
         let state = &mut *state;
-        let before = seq.saturating_sub(1);
-        state.streams.entry(key.clone()).or_insert_with(|| Ring { before, ..Ring::default() });
-        state.touch(key);
+        let Err(message) = state.append(key, seq, message, self) else { return };
         let has_share = |state: &State| {
             let stream = state.streams.get(key).map_or(0, |ring| ring.bytes);
             let session = state.sessions.get(&key.session).copied().unwrap_or(0);
@@ -242,6 +230,39 @@ impl EventStore for MemoryEventStore {
 }
 
 impl State {
+    /// Appends to a stream, which becomes the newest; gives back what there is no room for. Where there is, each table
+    /// is looked into once.
+    fn append(
+        &mut self,
+        key: &StreamKey,
+        seq: u64,
+        message: Bytes,
+        bounds: &MemoryEventStore,
+    ) -> Result<(), Bytes> {
+        let cost = message.len() + OVERHEAD;
+        let before = seq.saturating_sub(1);
+        let ring = self.streams.entry(key.clone()).or_insert_with(|| Ring { before, ..Ring::default() });
+        if ring.tick != 0 {
+            self.order.remove(&ring.tick);
+        }
+        self.ticks += 1;
+        ring.tick = self.ticks;
+        self.order.insert(self.ticks, key.clone());
+        let is_full = ring.bytes + cost > bounds.per_stream || self.bytes + cost > bounds.total;
+        if is_full || cost > bounds.per_session {
+            return Err(message);
+        }
+        let session = self.sessions.entry(key.session.clone()).or_default();
+        if *session + cost > bounds.per_session {
+            return Err(message);
+        }
+        *session += cost;
+        self.bytes += cost;
+        ring.bytes += cost;
+        ring.events.push_back(message);
+        Ok(())
+    }
+
     fn after(&self, key: &StreamKey, seq: u64, last: u64) -> Result<Vec<Bytes>, Lost> {
         if seq == last {
             return Ok(Vec::new());

@@ -17,11 +17,16 @@ use mcp_transport::http::proto::{Decoded, EventDecoder, EventLimits};
 use mcp_transport::http::{Router, RouterOptions};
 use mcp_transport::jsonrpc::{Message, ScanLimits};
 use mcp_transport::stdio::connection;
-use mcp_transport::{Connection, Incoming, Listener, SseOptions, SseServer, serve};
+use mcp_transport::streamable_http::{Answers, Legacy};
+use mcp_transport::{
+    Connection, Incoming, Listener, SseOptions, SseServer, StreamableOptions, StreamableServer, serve,
+};
 use tokio::io::{AsyncRead, ReadBuf};
 
 /// A call of 152 bytes, and its line end.
 const LINE: &[u8] = b"{\"jsonrpc\":\"2.0\",\"id\":42,\"method\":\"tools/call\",\"params\":{\"name\":\"weather\",\"arguments\":{\"city\":\"Uster on the lake\",\"days\":3},\"_meta\":{\"progressToken\":\"p-42\"}}}\n";
+/// What opens a session.
+const INITIALIZE: &[u8] = br#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"instructions","version":"0"}}}"#;
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -37,6 +42,9 @@ fn main() {
         "event-200" => events(200, times),
         "event-64k" => events(64 * 1024, times),
         "sse" => block_on(post_to_event(times)),
+        "json" => block_on(post_to_answer(Answers::Json, Legacy::Sessions, times)),
+        "stateless" => block_on(post_to_answer(Answers::Json, Legacy::Stateless, times)),
+        "stream" => block_on(post_to_answer(Answers::Stream, Legacy::Sessions, times)),
         other => panic!("no case {other}"),
     }
 }
@@ -133,5 +141,47 @@ async fn post_to_event(times: usize) {
         assert_eq!(router.answer(post).await.status(), 202);
         let event = stream.frame().await.unwrap().unwrap();
         assert!(event.data_ref().is_some_and(|data| data.starts_with(b"event: message\ndata: ")));
+    }
+}
+
+/// Over Streamable HTTP, from the request that hyper hands over to the end of the body that it is given.
+async fn post_to_answer(answers: Answers, legacy: Legacy, times: usize) {
+    let mut options = StreamableOptions::default();
+    (options.answers, options.legacy) = (answers, legacy);
+    let (endpoint, mut connections) = StreamableServer::new(options);
+    let router = Router::new(RouterOptions::default(), endpoint.routes());
+    tokio::spawn(async move {
+        while let Some(Ok(connection)) = connections.accept().await {
+            tokio::spawn(handle(connection));
+        }
+    });
+    let post = |body: Bytes| {
+        Request::post("/mcp")
+            .header("host", "localhost")
+            .header("content-type", "application/json")
+            .header("accept", "application/json, text/event-stream")
+            .header("mcp-protocol-version", "2025-06-18")
+            .header("content-length", body.len())
+            .body(Full::new(body))
+            .unwrap()
+    };
+    let mut session = None;
+    if legacy == Legacy::Sessions {
+        let opened = router.answer(post(Bytes::from_static(INITIALIZE))).await;
+        session = opened.headers().get("mcp-session-id").cloned();
+        assert!(session.is_some());
+        opened.into_body().collect().await.unwrap();
+    }
+    let form = if answers == Answers::Stream { "\ndata: {" } else { "{" };
+    let call = Bytes::from_static(LINE).slice(..LINE.len() - 1);
+    for _ in 0..times {
+        let mut request = post(call.clone());
+        if let Some(session) = &session {
+            request.headers_mut().insert("mcp-session-id", session.clone());
+        }
+        let answer = router.answer(request).await;
+        assert_eq!(answer.status(), 200);
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        assert!(str::from_utf8(&body).unwrap().contains(form));
     }
 }

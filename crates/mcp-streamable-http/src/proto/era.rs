@@ -5,7 +5,7 @@ use mcp_jsonrpc::Message;
 use mcp_transport_core::{Era, Revision};
 
 use super::body;
-use super::mirror::MCP_PROTOCOL_VERSION;
+use super::mirror::PROTOCOL_VERSION;
 
 /// The era of a POST with one message.
 ///
@@ -17,9 +17,22 @@ use super::mirror::MCP_PROTOCOL_VERSION;
 /// MCP 2026-07-28, Versioning and Compatibility: a server of both eras goes by how the client opens.
 pub fn era_of(headers: &HeaderMap, message: &Message) -> Era {
     match era_of_headers(headers) {
-        Era::Legacy if body::meta(body::params(message), body::PROTOCOL_VERSION).is_none() => Era::Legacy,
+        Era::Legacy if !names_revision(message) => Era::Legacy,
         _ => Era::Modern,
     }
+}
+
+/// Whether a message has the key that names a revision in its `params._meta`.
+pub(crate) fn names_revision(message: &Message) -> bool {
+    let params = match message {
+        Message::Request(request) => request.params_raw(),
+        Message::Notification(notification) => notification.params_raw(),
+        Message::Response(_) => None,
+    };
+    let Some(params) = params else { return false };
+    // The key has a slash, as it is or escaped. Most legacy params have none: that is seen many bytes at a time.
+    let may = |piece: &[u8]| piece.iter().fold(false, |found, byte| found | matches!(byte, b'/' | b'\\'));
+    params.chunks(256).any(may) && body::meta(body::params(message), body::PROTOCOL_VERSION).is_some()
 }
 
 /// The era of a request without a message: GET, DELETE, and batches.
@@ -31,5 +44,5 @@ pub fn era_of_headers(headers: &HeaderMap) -> Era {
         let revision = value.to_str().ok().and_then(|text| text.parse::<Revision>().ok());
         revision.is_some_and(|revision| revision.era() == Era::Legacy)
     };
-    if headers.get_all(MCP_PROTOCOL_VERSION).iter().all(legacy) { Era::Legacy } else { Era::Modern }
+    if headers.get_all(&PROTOCOL_VERSION).iter().all(legacy) { Era::Legacy } else { Era::Modern }
 }

@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use mcp_jsonrpc::{ErrorCode, ErrorObject, Message, Notification, Object, Request};
 use mcp_transport_core::Revision;
 
 use super::body;
-use super::mirror::{MCP_METHOD, MCP_NAME, MCP_PROTOCOL_VERSION, decode_value, literal};
+use super::mirror::{METHOD, NAME, PROTOCOL_VERSION, decode_value, literal};
 use super::parameters::{ToolParameters, check_parameters};
 
 /// The longest version that is repeated to the one who asked for it.
@@ -134,7 +134,7 @@ fn notification_of(
 
 /// Whether `Mcp-Method` is there; when it is, it says what the body says.
 fn method_agrees(headers: &HeaderMap, method: &str) -> Result<bool, Refused> {
-    let Some(value) = one(headers, MCP_METHOD, "more than one Mcp-Method header")? else { return Ok(false) };
+    let Some(value) = one(headers, &METHOD, "more than one Mcp-Method header")? else { return Ok(false) };
     match literal(value) {
         Ok(text) if text == method => Ok(true),
         Ok(_) => Err(Refused::header("Mcp-Method does not say what the body says")),
@@ -149,7 +149,7 @@ fn name_agrees<'a>(
     params: Option<Object<'a>>,
 ) -> Result<Option<Cow<'a, str>>, Refused> {
     let Some(key) = body::name_key(method) else { return Ok(None) };
-    let value = one(headers, MCP_NAME, "more than one Mcp-Name header")?;
+    let value = one(headers, &NAME, "more than one Mcp-Name header")?;
     let value = value.ok_or_else(|| Refused::header("Mcp-Name is missing"))?;
     let found = decode_value(value).map_err(|problem| Refused::header(&format!("Mcp-Name {problem}")))?;
     let named = params.and_then(|params| params.get(key)).and_then(body::text);
@@ -160,7 +160,7 @@ fn name_agrees<'a>(
 }
 
 fn version_header(headers: &HeaderMap) -> Result<&str, Refused> {
-    let value = one(headers, MCP_PROTOCOL_VERSION, "more than one MCP-Protocol-Version header")?;
+    let value = one(headers, &PROTOCOL_VERSION, "more than one MCP-Protocol-Version header")?;
     let value = value.ok_or_else(|| Refused::header("MCP-Protocol-Version is missing"))?;
     literal(value).map_err(|_| Refused::header("MCP-Protocol-Version holds invalid characters"))
 }
@@ -168,7 +168,7 @@ fn version_header(headers: &HeaderMap) -> Result<&str, Refused> {
 /// The one value of a header. Of two, a proxy may have gone by the other.
 pub(super) fn one<'a>(
     headers: &'a HeaderMap,
-    name: &str,
+    name: &HeaderName,
     several: &str,
 ) -> Result<Option<&'a HeaderValue>, Refused> {
     let mut values = headers.get_all(name).iter();

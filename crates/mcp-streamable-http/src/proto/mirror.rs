@@ -22,6 +22,12 @@ pub const MCP_SESSION_ID: &str = "mcp-session-id";
 /// The last event that a client has seen; legacy era.
 pub const LAST_EVENT_ID: &str = "last-event-id";
 
+// Ready to be looked up, without a look at their characters for each request.
+pub(crate) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static(MCP_PROTOCOL_VERSION);
+pub(crate) const METHOD: HeaderName = HeaderName::from_static(MCP_METHOD);
+pub(crate) const NAME: HeaderName = HeaderName::from_static(MCP_NAME);
+pub(crate) const SESSION_ID: HeaderName = HeaderName::from_static(MCP_SESSION_ID);
+
 const OPENING: &str = "=?base64?";
 const CLOSING: &str = "?=";
 
@@ -117,14 +123,14 @@ pub fn standard_headers(message: &Message) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let Some(method) = message.method() else { return headers };
     if let Some(value) = plain(&method) {
-        headers.insert(HeaderName::from_static(MCP_METHOD), value);
+        headers.insert(METHOD, value);
     }
     if let Message::Request(request) = message
         && let Some(key) = body::name_key(&method)
         && let Some(params) = request.params_object()
         && let Some(name) = params.get(key).and_then(body::text)
     {
-        headers.insert(HeaderName::from_static(MCP_NAME), encode_value(&name));
+        headers.insert(NAME, encode_value(&name));
     }
     headers
 }

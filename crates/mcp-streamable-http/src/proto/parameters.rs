@@ -103,8 +103,7 @@ pub fn check_parameters(
     let arguments = arguments.and_then(Object::new);
     for parameter in parameters {
         let refused = |problem: &str| Refused::header(&format!("{} {problem}", parameter.name));
-        let value =
-            one(headers, parameter.name.as_str(), &format!("more than one {} header", parameter.name))?;
+        let value = one(headers, &parameter.name, &format!("more than one {} header", parameter.name))?;
         match (parameter.argument(arguments), value) {
             (None, None) => {}
             (None, Some(_)) => return Err(refused("repeats an argument that is not there")),

@@ -3,7 +3,7 @@
 use http::HeaderMap;
 use mcp_transport_core::{Era, Revision};
 
-use super::mirror::MCP_PROTOCOL_VERSION;
+use super::mirror::PROTOCOL_VERSION;
 
 /// Why `MCP-Protocol-Version` of a legacy request cannot be taken; each is answered with 400.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,7 +30,7 @@ pub enum VersionProblem {
 ///
 /// MCP 2025-06-18, transports, Protocol Version Header.
 pub fn legacy_revision(headers: &HeaderMap) -> Result<Option<Revision>, VersionProblem> {
-    let mut values = headers.get_all(MCP_PROTOCOL_VERSION).iter();
+    let mut values = headers.get_all(&PROTOCOL_VERSION).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
         return Err(VersionProblem::Several);

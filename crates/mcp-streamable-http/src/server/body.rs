@@ -1,15 +1,14 @@
 //! A response body that is an event stream.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame};
-use mcp_http::proto::event_stream::{EVENT_SUFFIX, encode_event, encode_retry, event_prefix};
-use mcp_http::proto::{EventId, EventName};
+use mcp_http::proto::event_stream::{EVENT_SUFFIX, encode_event, encode_retry};
 use mcp_http::{FrameBuffer, KeepAlive};
 use mcp_jsonrpc::Message;
 
@@ -17,6 +16,8 @@ use crate::proto::EventPosition;
 
 /// Something has to be said at once: there are proxies that hold back the head until then.
 pub(super) const OPEN: &[u8] = b": open\n\n";
+/// What comes before the data of an event, with an id of two numbers of 64 bits.
+const PREFIX: usize = "event: message\nid: \ndata: ".len() + 41;
 /// Bytes that are gathered before they are handed on.
 const GATHER: usize = 16 * 1024;
 
@@ -57,13 +58,18 @@ pub(super) struct Opening {
 pub(super) struct EventBody<E> {
     events: Option<E>,
     frames: FrameBuffer,
-    keep_alive: KeepAlive,
+    every: Duration,
+    /// From the first silence on: a stream that ends without one needs no timer.
+    keep_alive: Option<KeepAlive>,
 }
 
 impl<E: Events> EventBody<E> {
-    /// A body that begins with `first`.
-    pub(super) fn new(mut events: E, first: Option<Event>, every: Duration) -> Self {
-        let (opening, first) = events.commit(first);
+    /// A body that begins with `first`; without events it ends there.
+    pub(super) fn new(mut events: Option<E>, first: Option<Event>, every: Duration) -> Self {
+        let (opening, first) = match &mut events {
+            Some(events) => events.commit(first),
+            None => (Opening::default(), first),
+        };
         let mut frames = FrameBuffer::default();
         write_opening(&mut frames, &opening);
         if let Some(event) = first {
@@ -72,12 +78,12 @@ impl<E: Events> EventBody<E> {
         if frames.is_empty() {
             frames.extend(OPEN);
         }
-        Self::behind(events, frames, every)
+        Self { events, frames, every, keep_alive: None }
     }
 
     /// A body that begins with what is ready.
     pub(super) fn behind(events: E, frames: FrameBuffer, every: Duration) -> Self {
-        Self { events: Some(events), frames, keep_alive: KeepAlive::new(every) }
+        Self { events: Some(events), frames, every, keep_alive: None }
     }
 
     /// Takes what there is, up to what one frame holds.
@@ -118,13 +124,17 @@ impl<E: Events> Body for EventBody<E> {
         let this = &mut *self;
         this.gather(cx);
         if let Some(frame) = this.frames.take() {
-            this.keep_alive.sent();
+            if let Some(keep_alive) = &mut this.keep_alive {
+                keep_alive.sent();
+            }
             return Poll::Ready(Some(Ok(Frame::data(frame))));
         }
         if this.events.is_none() {
             return Poll::Ready(None);
         }
-        this.keep_alive.poll_comment(cx).map(|comment| Some(Ok(Frame::data(comment))))
+        let every = this.every;
+        let keep_alive = this.keep_alive.get_or_insert_with(|| KeepAlive::new(every));
+        keep_alive.poll_comment(cx).map(|comment| Some(Ok(Frame::data(comment))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -143,6 +153,9 @@ impl<E> fmt::Debug for EventBody<E> {
 /// MCP 2025-11-25, transports, Sending Messages to the Server: an event with an id and empty data comes first, so that
 /// the client can come back whenever it loses the stream.
 pub(super) fn write_opening(frames: &mut FrameBuffer, opening: &Opening) {
+    if opening.retry.is_none() && opening.priming.is_none() {
+        return;
+    }
     let mut text = BytesMut::new();
     if let Some(wait) = opening.retry {
         encode_retry(&mut text, wait);
@@ -155,10 +168,17 @@ pub(super) fn write_opening(frames: &mut FrameBuffer, opening: &Opening) {
 
 /// One event: its line is on one line already.
 pub(super) fn write_event(frames: &mut FrameBuffer, position: Option<EventPosition>, line: Bytes) {
-    let id: Option<EventId> = position.and_then(EventPosition::to_event_id);
-    let mut prefix = BytesMut::new();
-    event_prefix(&mut prefix, Some(&EventName::Message), id.as_ref());
-    frames.extend(&prefix);
-    frames.push(line);
-    frames.extend(EVENT_SUFFIX);
+    let prefix = match position {
+        // Digits and a dash: it needs no check whether it can be an id.
+        Some(position) => {
+            let mut text = [0; PREFIX];
+            let mut rest = &mut text[..];
+            // It has room for the longest.
+            let _ = write!(rest, "event: message\nid: {position}\ndata: ");
+            let unused = rest.len();
+            Bytes::copy_from_slice(text.split_at(PREFIX - unused).0)
+        }
+        None => Bytes::from_static(b"event: message\ndata: "),
+    };
+    frames.push_all([prefix, line, Bytes::from_static(EVENT_SUFFIX)]);
 }

@@ -14,14 +14,17 @@ use mcp_http::{
 use mcp_jsonrpc::{Batch, ErrorCode, ErrorObject, Malformed, Message, Outcome, Request, Response};
 use mcp_transport_core::{Connection, Era, Frame, Options, Outlet, Revision, queue, response_stream};
 
-use super::answer::answer;
+use super::answer::Answering;
 use super::body::{Event, EventBody, Events, OPEN, Opening, write_event, write_opening};
-use super::session::{Attached, Session};
+use super::session::{Attached, Posting, Session};
 use super::stream::Stream;
 use super::wire::SessionWire;
-use super::{Legacy, MODERN, Shared, TRANSPORT, accepted, context, json_error, method_not_allowed, refused};
-use crate::proto::mirror::{LAST_EVENT_ID, MCP_PROTOCOL_VERSION, MCP_SESSION_ID};
-use crate::proto::{EventPosition, legacy_revision};
+use super::{
+    Legacy, MODERN, Replying, Shared, TRANSPORT, accepted, context, json_error, later, method_not_allowed,
+    now, refused,
+};
+use crate::proto::mirror::{LAST_EVENT_ID, PROTOCOL_VERSION, SESSION_ID};
+use crate::proto::{EventPosition, VersionProblem, legacy_revision};
 
 /// Ends the response that a request of a session has at the moment, while the request goes on: the client comes back
 /// for what follows. It is among the extensions of the request's [`Context`](mcp_transport_core::Context).
@@ -41,7 +44,7 @@ impl StreamHandle {
     /// revision has to be 2025-11-25 or later, there has to be a store, and the response has to be open and no
     /// [`Answers::Json`](crate::Answers::Json).
     pub fn close(&self, retry: Duration) -> bool {
-        self.session.may_release() && self.stream.release(retry)
+        self.session.may_release() && !self.session.has_ended() && self.stream.release(retry)
     }
 }
 
@@ -51,19 +54,16 @@ impl fmt::Debug for StreamHandle {
     }
 }
 
-/// The revision that a request names.
-///
 /// # Spec
 ///
 /// MCP 2025-06-18, transports, Protocol Version Header: one that is invalid or unsupported is answered with 400.
-pub(super) fn revision(headers: &HeaderMap) -> Result<Option<Revision>, Refusal> {
-    legacy_revision(headers)
-        .map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, "MCP-Protocol-Version is not supported\n"))
+pub(super) fn unsupported_version(_: VersionProblem) -> Refusal {
+    Refusal::new(StatusCode::BAD_REQUEST, "MCP-Protocol-Version is not supported\n")
 }
 
 /// The revision that a request of this era asks for, where the era is not served.
 pub(super) fn requested(arrived: &Arrived) -> Option<String> {
-    if let Some(value) = arrived.parts.headers.get(MCP_PROTOCOL_VERSION) {
+    if let Some(value) = arrived.parts.headers.get(PROTOCOL_VERSION) {
         return value.to_str().ok().map(str::to_owned);
     }
     match &arrived.payload {
@@ -78,14 +78,14 @@ pub(super) fn requested(arrived: &Arrived) -> Option<String> {
 
 /// Whether a request is of a revision that has neither GET nor DELETE.
 fn names_modern(headers: &HeaderMap) -> bool {
-    let mut values = headers.get_all(MCP_PROTOCOL_VERSION).iter();
+    let mut values = headers.get_all(&PROTOCOL_VERSION).iter();
     let named = |value: &HeaderValue| MODERN.iter().any(|revision| value == revision.as_str());
     values.next().is_some_and(named) && values.next().is_none()
 }
 
 /// The session that a request names.
 fn session_id(headers: &HeaderMap) -> Result<Option<SessionId>, Refusal> {
-    let mut values = headers.get_all(MCP_SESSION_ID).iter();
+    let mut values = headers.get_all(&SESSION_ID).iter();
     let Some(value) = values.next() else { return Ok(None) };
     let one = if values.next().is_none() { value.to_str().ok() } else { None };
     let one = one.ok_or_else(|| Refusal::new(StatusCode::BAD_REQUEST, "exactly one Mcp-Session-Id\n"))?;
@@ -109,39 +109,44 @@ impl Shared {
     /// # Spec
     ///
     /// MCP 2025-11-25, transports, Session Management.
-    pub(super) async fn legacy(self: Arc<Self>, mut arrived: Arrived) -> Result<Reply, Refusal> {
-        let headers = &arrived.parts.headers;
-        let named = revision(headers)?;
-        let id = session_id(headers)?;
+    pub(super) fn legacy(
+        self: &Arc<Self>,
+        mut arrived: Arrived,
+        named: Option<Revision>,
+    ) -> Result<Replying, Refusal> {
+        let id = session_id(&arrived.parts.headers)?;
         let payload = std::mem::replace(&mut arrived.payload, Payload::Nothing);
-        match (id, payload) {
-            (None, Payload::Message(message)) if is_initialize(&message) => {
-                self.initialize(arrived, message).await
+        let Some(id) = id else {
+            return match payload {
+                Payload::Message(message) if is_initialize(&message) => {
+                    let shared = self.clone();
+                    Ok(later(async move { shared.initialize(arrived, message).await }))
+                }
+                _ => Err(Refusal::new(StatusCode::BAD_REQUEST, "Mcp-Session-Id is missing\n")),
+            };
+        };
+        let session = self.sessions.find(&id, arrived.principal.as_ref()).ok_or_else(unknown)?;
+        arrived.count_in_session(id.as_str())?;
+        let posting = session.posting();
+        match payload {
+            Payload::Message(message) if is_initialize(&message) => {
+                let error = ErrorObject::new(ErrorCode::INVALID_REQUEST, "the session is initialized");
+                Ok(now(json_error(StatusCode::BAD_REQUEST, message.id().as_ref(), &error)))
             }
-            (None, _) => Err(Refusal::new(StatusCode::BAD_REQUEST, "Mcp-Session-Id is missing\n")),
-            (Some(id), payload) => {
-                let session = self.sessions.find(&id, arrived.principal.as_ref()).ok_or_else(unknown)?;
-                arrived.count_in_session(id.as_str())?;
-                let posting = session.posting();
-                let reply = match payload {
-                    Payload::Message(message) if is_initialize(&message) => {
-                        let error =
-                            ErrorObject::new(ErrorCode::INVALID_REQUEST, "the session is initialized");
-                        Ok(json_error(StatusCode::BAD_REQUEST, message.id().as_ref(), &error))
-                    }
-                    Payload::Message(message) => {
-                        session.note_message();
-                        self.message(&session, arrived, message, named).await
-                    }
-                    Payload::Batch(batch) => {
-                        session.note_message();
-                        self.batch(&session, arrived, batch, named).await
-                    }
-                    payload => Ok(no_batch(payload)),
-                };
-                drop(posting);
-                reply
+            Payload::Message(message) => {
+                session.note_message();
+                self.message(session, posting, arrived, message, named)
             }
+            Payload::Batch(batch) => {
+                session.note_message();
+                let shared = self.clone();
+                Ok(later(async move {
+                    let reply = shared.batch(&session, arrived, batch, named).await;
+                    drop(posting);
+                    reply
+                }))
+            }
+            payload => Ok(now(no_batch(payload))),
         }
     }
 
@@ -152,16 +157,16 @@ impl Shared {
         let session = self.open_session(&arrived)?;
         let posting = session.posting();
         let (events, frame) = self.exchange(&session, arrived, request, None);
-        self.deliver(&session.posted, 1, frame).await?;
+        self.deliver(&session.posted, 1, frame).done().await?;
         let id = session.id.clone();
         let events = Initializing { events, sessions: self.sessions.clone(), id: Some(id.clone()) };
-        let mut reply = answer(events, &self.plan(true, |_| StatusCode::OK)).await;
+        let mut reply = Answering::new(events, self.plan(true, |_| StatusCode::OK)).await;
         drop(posting);
         // Only one that is still there is named: an error has ended it.
         if self.sessions.find(&id, session.principal.as_ref()).is_some()
             && let Ok(value) = HeaderValue::from_str(id.as_str())
         {
-            reply.headers_mut().insert(MCP_SESSION_ID, value);
+            reply.headers_mut().insert(SESSION_ID, value);
         }
         Ok(reply)
     }
@@ -172,7 +177,7 @@ impl Shared {
         let id = SessionId::random().map_err(|_| no_randomness())?;
         let limits = options.limits;
         let (post, posted) = queue::channel(limits.inbound_bytes, limits.inbound_count);
-        let (session, general) = Session::new(id.clone(), arrived.principal.clone(), post, options.clone());
+        let session = Session::new(id.clone(), arrived.principal.clone(), post, options.clone());
         let registered = self.sessions.register(id.clone(), session.clone(), options.max_sessions);
         let registered = registered.map_err(|full| match full {
             Full::TooMany => Refusal::unavailable("too many sessions\n"),
@@ -189,7 +194,7 @@ impl Shared {
             context.insert(detached(arrived.parts.clone()));
         });
         connection_options.tap = options.tap.as_ref().map(|make| make(&connection_options.context));
-        let connection = Connection::new(SessionWire::new(posted, registered, general), connection_options);
+        let connection = Connection::new(SessionWire::new(posted, registered), connection_options);
         session.set_control(connection.control());
         tracing::debug!(session = ?id, "session opened");
         place.send(connection).map_err(|_| Refusal::unavailable("shutting down\n"))?;
@@ -228,26 +233,33 @@ impl Shared {
         context
     }
 
-    async fn message(
+    /// One message of a session. What needs no waiting is done at once, so that little has to be kept for the rest.
+    fn message(
         &self,
-        session: &Arc<Session>,
+        session: Arc<Session>,
+        posting: Posting,
         arrived: Arrived,
         message: Message,
         named: Option<Revision>,
-    ) -> Result<Reply, Refusal> {
+    ) -> Result<Replying, Refusal> {
         let message = detached_message(message);
         let len = message.len();
         match message {
             Message::Request(request) => {
-                let (events, frame) = self.exchange(session, arrived, request, named);
-                self.deliver(&session.posted, len, frame).await.map_err(|full| gone_or(session, full))?;
-                Ok(answer(events, &self.plan(true, |_| StatusCode::OK)).await)
+                let (events, frame) = self.exchange(&session, arrived, request, named);
+                let delivery = self.deliver(&session.posted, len, frame);
+                let plan = self.plan(true, |_| StatusCode::OK);
+                let reply = Answering::new(events, plan).posting(posting);
+                delivery.then(move |full| gone_or(&session, full), reply)
             }
             other => {
-                let context = Arc::new(self.context(session, arrived, named, None));
-                let frame = Frame::Message(other, Some(context));
-                self.deliver(&session.posted, len, frame).await.map_err(|full| gone_or(session, full))?;
-                Ok(accepted())
+                let context = Arc::new(self.context(&session, arrived, named, None));
+                let delivery = self.deliver(&session.posted, len, Frame::Message(other, Some(context)));
+                let reply = async move {
+                    drop(posting);
+                    accepted()
+                };
+                delivery.then(move |full| gone_or(&session, full), reply)
             }
         }
     }
@@ -277,7 +289,7 @@ impl Shared {
         if answers == 0 {
             return Ok(accepted());
         }
-        Ok(answer(events, &self.plan(false, |_| StatusCode::OK)).await)
+        Ok(Answering::new(events, self.plan(false, |_| StatusCode::OK)).await)
     }
 
     /// Puts the messages of a batch into a queue, one by one, each request with the same way back.
@@ -299,7 +311,7 @@ impl Shared {
                     continue;
                 }
             };
-            self.deliver(queue, len, frame).await?;
+            self.deliver(queue, len, frame).done().await?;
         }
         Ok(())
     }
@@ -338,7 +350,7 @@ impl Shared {
             return Err(method_not_allowed());
         }
         // Also what is no revision at all: without a body there is nothing else to tell the era by.
-        revision(headers)?;
+        legacy_revision(headers).map_err(unsupported_version)?;
         let missing = || Refusal::new(StatusCode::BAD_REQUEST, "Mcp-Session-Id is missing\n");
         let id = session_id(headers)?.ok_or_else(missing)?;
         let session = self.sessions.find(&id, arrived.principal.as_ref()).ok_or_else(unknown)?;

@@ -16,6 +16,7 @@ mod stream;
 mod wire;
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -34,7 +35,8 @@ use tokio::time::timeout;
 pub use legacy::StreamHandle;
 
 use crate::config::{Legacy, StreamableOptions};
-use crate::proto::{era_of, era_of_headers, unsupported};
+use crate::proto::era::names_revision;
+use crate::proto::{era_of, era_of_headers, legacy_revision, unsupported};
 use answer::Plan;
 use session::Session;
 use wire::SessionlessWire;
@@ -176,35 +178,52 @@ struct Endpoint {
 }
 
 impl Handler for Endpoint {
-    fn handle(&self, arrived: Arrived) -> BoxFuture<'static, Reply> {
-        let (shared, does) = (self.shared.clone(), self.does);
-        Box::pin(async move {
-            match does {
-                Does::Post => shared.post(arrived).await,
-                Does::Get => shared.get(arrived).await,
-                Does::Delete => shared.delete(&arrived),
+    fn handle(&self, arrived: Arrived) -> Replying {
+        let shared = &self.shared;
+        let replying = match self.does {
+            Does::Post => shared.post(arrived),
+            Does::Get => {
+                let shared = shared.clone();
+                Ok(later(async move { shared.get(arrived).await }))
             }
-            .unwrap_or_else(Reply::from)
-        })
+            Does::Delete => shared.delete(&arrived).map(now),
+        };
+        replying.unwrap_or_else(|refusal| now(refusal.into()))
     }
 }
 
+/// A reply that is on its way. What can be done at once is done before: whatever is held meanwhile is moved around.
+type Replying = BoxFuture<'static, Reply>;
+
+fn now(reply: Reply) -> Replying {
+    Box::pin(std::future::ready(reply))
+}
+
+fn later(reply: impl Future<Output = Result<Reply, Refusal>> + Send + 'static) -> Replying {
+    Box::pin(async move { reply.await.unwrap_or_else(Reply::from) })
+}
+
 impl Shared {
-    async fn post(self: Arc<Self>, arrived: Arrived) -> Result<Reply, Refusal> {
+    fn post(self: &Arc<Self>, arrived: Arrived) -> Result<Replying, Refusal> {
         let headers = &arrived.parts.headers;
-        let era = match &arrived.payload {
-            Payload::Message(message) => era_of(headers, message),
-            _ => era_of_headers(headers),
+        let named = legacy_revision(headers);
+        let era = match (&named, &arrived.payload) {
+            // The header of most requests is read once.
+            (Ok(_), Payload::Message(message)) if names_revision(message) => Era::Modern,
+            (Ok(_), _) => Era::Legacy,
+            (Err(_), Payload::Message(message)) => era_of(headers, message),
+            (Err(_), _) => era_of_headers(headers),
         };
+        let named = named.map_err(legacy::unsupported_version);
         match (era, self.options.legacy) {
-            (Era::Modern, _) if self.options.modern => self.modern(arrived).await,
-            (Era::Modern, _) => Ok(refused(arrived.payload, &legacy_only())),
-            (Era::Legacy, Legacy::Sessions) => self.legacy(arrived).await,
-            (Era::Legacy, Legacy::Stateless) => self.stateless(arrived).await,
+            (Era::Modern, _) if self.options.modern => self.modern(arrived),
+            (Era::Modern, _) => Ok(now(refused(arrived.payload, &legacy_only()))),
+            (Era::Legacy, Legacy::Sessions) => self.legacy(arrived, named?),
+            (Era::Legacy, Legacy::Stateless) => self.stateless(arrived, named?),
             (Era::Legacy, Legacy::Off) => match legacy::requested(&arrived) {
-                Some(version) => Ok(refused(arrived.payload, &unsupported(&version, MODERN).error)),
+                Some(version) => Ok(now(refused(arrived.payload, &unsupported(&version, MODERN).error))),
                 // It says nothing of a revision, and is judged like any other request.
-                None => self.modern(arrived).await,
+                None => self.modern(arrived),
             },
         }
     }
@@ -221,12 +240,52 @@ impl Shared {
         }
     }
 
-    /// Puts something into a queue, within a time.
-    async fn deliver(&self, queue: &queue::Sender<Frame>, len: usize, frame: Frame) -> Result<(), Refusal> {
-        let room = timeout(self.options.queue_wait, queue.reserve(len)).await;
+    /// Puts something into a queue: at once where there is room, and else within a time.
+    fn deliver(&self, queue: &queue::Sender<Frame>, len: usize, frame: Frame) -> Delivery {
         let gone = |queue::Closed| Refusal::unavailable("shutting down\n");
-        let place = room.map_err(|_| Refusal::unavailable("too many messages wait\n"))?.map_err(gone)?;
-        place.send(frame).map_err(gone)
+        match queue.try_reserve(len) {
+            Ok(Some(place)) => Delivery::Done(place.send(frame).map_err(gone)),
+            Err(closed) => Delivery::Done(Err(gone(closed))),
+            Ok(None) => {
+                let (queue, wait) = (queue.clone(), self.options.queue_wait);
+                Delivery::Waits(Box::pin(async move {
+                    let room = timeout(wait, queue.reserve(len)).await;
+                    let full = |_| Refusal::unavailable("too many messages wait\n");
+                    room.map_err(full)?.map_err(gone)?.send(frame).map_err(gone)
+                }))
+            }
+        }
+    }
+}
+
+/// A message on its way into a queue.
+enum Delivery {
+    Done(Result<(), Refusal>),
+    /// There was no room.
+    Waits(BoxFuture<'static, Result<(), Refusal>>),
+}
+
+impl Delivery {
+    /// What is to be replied once it is in, or why it is not.
+    fn then(
+        self,
+        refuse: impl FnOnce(Refusal) -> Refusal + Send + 'static,
+        reply: impl Future<Output = Reply> + Send + 'static,
+    ) -> Result<Replying, Refusal> {
+        match self {
+            Self::Done(done) => done.map(|()| Box::pin(reply) as Replying).map_err(refuse),
+            Self::Waits(delivery) => Ok(later(async move {
+                delivery.await.map_err(refuse)?;
+                Ok(reply.await)
+            })),
+        }
+    }
+
+    async fn done(self) -> Result<(), Refusal> {
+        match self {
+            Self::Done(done) => done,
+            Self::Waits(delivery) => delivery.await,
+        }
     }
 }
 

@@ -11,9 +11,9 @@ use mcp_transport_core::{
     Context as MessageContext, Control, Era, Frame, ResponseStream, Revision, response_stream,
 };
 
-use super::answer::{Plan, answer};
+use super::answer::{Answering, Plan};
 use super::body::{Event, Events, Opening};
-use super::{MODERN, Shared, accepted, asked, context, json_error, legacy, refused};
+use super::{MODERN, Replying, Shared, accepted, asked, context, json_error, later, legacy, now, refused};
 use crate::config::Answers;
 use crate::proto::{Refused, check_modern, modern_status};
 
@@ -21,41 +21,45 @@ impl Shared {
     /// # Spec
     ///
     /// MCP 2026-07-28, transports, Streamable HTTP, Sending Messages.
-    pub(super) async fn modern(&self, arrived: Arrived) -> Result<Reply, Refusal> {
+    pub(super) fn modern(&self, arrived: Arrived) -> Result<Replying, Refusal> {
         let Arrived { parts, payload, peer, principal, .. } = arrived;
         let message = match payload {
             Payload::Message(message) => message,
             payload => {
                 let error = ErrorObject::new(ErrorCode::INVALID_REQUEST, "this revision has no batches");
-                return Ok(refused(payload, &error));
+                return Ok(now(refused(payload, &error)));
             }
         };
         let checked = check_modern(&parts.headers, &message, MODERN, self.options.tools.as_deref());
         let revision = match checked {
             Ok(revision) => revision,
             Err(Refused { status, error }) => {
-                return Ok(json_error(status, asked(&message).as_ref(), &error));
+                return Ok(now(json_error(status, asked(&message).as_ref(), &error)));
             }
         };
         // MCP 2026-07-28, subscriptions: this one stays open, and its head would keep a read buffer for as long.
         let stays = message.method().is_some_and(|method| method == "subscriptions/listen");
         let parts = if stays { detached(parts) } else { parts };
         let context = context(parts, peer, principal, Some(revision));
-        self.alone(message, context, Era::Modern).await
+        self.alone(message, context, Era::Modern)
     }
 
     /// A legacy message where there are no sessions.
-    pub(super) async fn stateless(&self, arrived: Arrived) -> Result<Reply, Refusal> {
-        let revision = legacy::revision(&arrived.parts.headers)?;
+    pub(super) fn stateless(
+        self: &Arc<Self>,
+        arrived: Arrived,
+        revision: Option<Revision>,
+    ) -> Result<Replying, Refusal> {
         let Arrived { parts, payload, peer, principal, .. } = arrived;
         let context = context(parts, peer, principal, revision);
         match payload {
-            Payload::Message(message) => self.alone(message, context, Era::Legacy).await,
+            Payload::Message(message) => self.alone(message, context, Era::Legacy),
             // MCP 2025-06-18, transports, Protocol Version Header: without it, 2025-03-26.
             Payload::Batch(batch) if revision.unwrap_or(Revision::V2025_03_26).has_batches() => {
-                self.alone_together(batch, context).await
+                let shared = self.clone();
+                Ok(later(async move { shared.alone_together(batch, context).await }))
             }
-            payload => Ok(legacy::no_batch(payload)),
+            payload => Ok(now(legacy::no_batch(payload))),
         }
     }
 
@@ -73,30 +77,29 @@ impl Shared {
         if answers == 0 {
             return Ok(accepted());
         }
-        Ok(answer(events, &self.plan(false, |_| StatusCode::OK)).await)
+        Ok(Answering::new(events, self.plan(false, |_| StatusCode::OK)).await)
     }
 
     /// Gives a message to the sessionless connection, and answers it if it is a request.
-    async fn alone(&self, message: Message, context: MessageContext, era: Era) -> Result<Reply, Refusal> {
-        let options = &self.options;
+    fn alone(&self, message: Message, context: MessageContext, era: Era) -> Result<Replying, Refusal> {
         let context = Arc::new(context);
         let message = detached_message(message);
         let len = message.len();
         let request = match message {
             Message::Request(request) => request,
             other => {
-                self.deliver(&self.sessionless, len, Frame::Message(other, Some(context))).await?;
-                return Ok(accepted());
+                let delivery = self.deliver(&self.sessionless, len, Frame::Message(other, Some(context)));
+                return delivery.then(|full| full, async { accepted() });
             }
         };
-        let limits = &options.sessionless_limits;
+        let limits = &self.options.sessionless_limits;
         let (outlet, source) = response_stream(limits.outbound_bytes, limits.outbound_count);
         let listens = request.method() == "subscriptions/listen";
         let id = request.id();
         // From here on a client that goes away gives it up.
         let control = self.control.clone();
         let events = Alone { source, request: Some(id), control, finished: false };
-        self.deliver(&self.sessionless, len, Frame::Request(request, context, outlet)).await?;
+        let delivery = self.deliver(&self.sessionless, len, Frame::Request(request, context, outlet));
         let plan = match era {
             // It lasts, and says something before its answer.
             Era::Modern if listens => {
@@ -105,7 +108,7 @@ impl Shared {
             Era::Modern => Plan { waits: true, ..self.plan(true, modern_status) },
             Era::Legacy => self.plan(true, |_| StatusCode::OK),
         };
-        Ok(answer(events, &plan).await)
+        delivery.then(|full| full, Answering::new(events, plan))
     }
 }
 

@@ -1,11 +1,11 @@
 //! One session: its streams, what is posted into it, and when it is idle.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,13 +15,13 @@ use mcp_http::proto::SessionId;
 use mcp_http::{Refusal, SessionEntry};
 use mcp_jsonrpc::{ErrorObject, Id, Message, Response};
 use mcp_transport_core::{
-    Control, Error, ErrorKind, Frame, Principal, ResponseStream, Revision, queue, response_stream,
+    Control, Error, ErrorKind, Frame, Outlet, Principal, ResponseStream, Revision, queue, response_stream,
 };
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::body::{Event, Events, Opening};
-use super::stream::{Busy, GENERAL, Left, Pulled, Stream, Taken};
+use super::stream::{Busy, GENERAL, Left, Pulled, Stream, Taken, keep_waker};
 use crate::config::{Answers, StreamableOptions};
 use crate::proto::EventPosition;
 use crate::store::{EventStore, Lost, StreamKey};
@@ -33,23 +33,49 @@ pub(super) struct Session {
     pub(super) id: SessionId,
     pub(super) principal: Option<Principal>,
     pub(super) posted: queue::Sender<Frame>,
-    /// Into the stream that the client opens with GET.
-    unrelated: queue::Sender<Message>,
     options: Arc<StreamableOptions>,
     /// Set once, when the connection is made.
     control: OnceLock<Control>,
+    /// The way into the stream that the client opens with GET.
+    general: Mutex<General>,
     /// `None` once it has ended.
-    streams: Mutex<Option<HashMap<u64, Arc<Stream>>>>,
+    streams: Mutex<Option<Streams>>,
     next: AtomicU64,
-    /// Of streams that are read by GET.
-    places: Arc<Semaphore>,
+    /// Of streams that are read by GET, from the first one on.
+    places: OnceLock<Arc<Semaphore>>,
     revision: Mutex<Option<Revision>>,
     /// POSTs that are being looked at, and messages that came after `initialize`.
     posts: AtomicUsize,
     messages: AtomicUsize,
     activity: Mutex<Instant>,
-    /// The connection, to be told that a stream has lost its reader.
-    pump: Mutex<Option<Waker>>,
+    pump: Mutex<Pump>,
+}
+
+/// The stream that belongs to no request is made when somebody first needs it: most sessions never do.
+#[derive(Default)]
+enum General {
+    #[default]
+    Unused,
+    Open(Outlet),
+    /// With the connection.
+    Closed,
+}
+
+/// The streams that somebody may come back for.
+#[derive(Default)]
+struct Streams {
+    /// By number. That of a POST is here once its response is an event stream: before, nobody can have heard of it.
+    open: BTreeMap<u64, Arc<Stream>>,
+    /// Those that are over and unread, and since when, oldest first.
+    finished: VecDeque<(Instant, u64)>,
+}
+
+/// What the connection has to know of streams that nobody reads.
+#[derive(Default)]
+struct Pump {
+    connection: Option<Waker>,
+    /// One of them has lost its reader, or has something to say.
+    due: bool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -58,33 +84,29 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Session {
-    /// A session, and what its wire needs of its general stream: the way in.
+    /// A session without a stream.
     pub(super) fn new(
         id: SessionId,
         principal: Option<Principal>,
         posted: queue::Sender<Frame>,
         options: Arc<StreamableOptions>,
-    ) -> (Arc<Self>, mcp_transport_core::Outlet) {
-        let limits = &options.limits;
-        let (outlet, source) = response_stream(limits.outbound_bytes, limits.outbound_count);
-        let session = Arc::new(Self {
+    ) -> Arc<Self> {
+        Arc::new(Self {
             id,
             principal,
             posted,
-            unrelated: outlet.queue().clone(),
             control: OnceLock::new(),
-            streams: Mutex::new(Some(HashMap::new())),
-            next: AtomicU64::new(GENERAL),
-            places: Arc::new(Semaphore::new(options.max_streams.min(Semaphore::MAX_PERMITS))),
+            general: Mutex::default(),
+            streams: Mutex::new(Some(Streams::default())),
+            next: AtomicU64::new(GENERAL + 1),
+            places: OnceLock::new(),
             revision: Mutex::default(),
             posts: AtomicUsize::new(0),
             messages: AtomicUsize::new(0),
             activity: Mutex::new(Instant::now()),
             pump: Mutex::default(),
             options,
-        });
-        session.open(source);
-        (session, outlet)
+        })
     }
 
     pub(super) fn set_control(&self, control: Control) {
@@ -118,14 +140,15 @@ impl Session {
         StreamKey::new(self.principal.clone(), self.id.shared(), stream)
     }
 
-    /// Opens a stream.
-    fn open(&self, source: ResponseStream) -> Arc<Stream> {
-        let number = self.next.fetch_add(1, Relaxed);
-        let store = self.options.store.clone();
-        let stream = Arc::new(Stream::new(self.key(number), source, store));
+    fn new_stream(&self, number: u64, source: ResponseStream) -> Arc<Stream> {
+        Arc::new(Stream::new(self.key(number), source, self.options.store.clone()))
+    }
+
+    /// Has a stream found by its number from now on, unless the session has ended.
+    fn enter(&self, stream: &Arc<Stream>) {
         let is_open = match &mut *lock(&self.streams) {
             Some(streams) => {
-                streams.insert(number, stream.clone());
+                streams.open.insert(stream.number(), stream.clone());
                 true
             }
             None => false,
@@ -133,27 +156,58 @@ impl Session {
         if !is_open {
             stream.forsake();
         }
-        stream
     }
 
     fn stream(&self, number: u64) -> Option<Arc<Stream>> {
-        lock(&self.streams).as_ref()?.get(&number).cloned()
+        lock(&self.streams).as_ref()?.open.get(&number).cloned()
+    }
+
+    /// The way into the stream that the client opens with GET; `None` once the connection is closed.
+    pub(super) fn unrelated(&self) -> Option<queue::Sender<Message>> {
+        let mut general = lock(&self.general);
+        match &*general {
+            General::Open(outlet) => return Some(outlet.queue().clone()),
+            General::Closed => return None,
+            General::Unused => {}
+        }
+        let limits = &self.options.limits;
+        let (outlet, source) = response_stream(limits.outbound_bytes, limits.outbound_count);
+        let queue = outlet.queue().clone();
+        *general = General::Open(outlet);
+        self.enter(&self.new_stream(GENERAL, source));
+        drop(general);
+        self.wake_pump();
+        Some(queue)
+    }
+
+    /// Nothing more comes that belongs to no request, except for this.
+    pub(super) fn close_unrelated(&self, last: Option<Message>) {
+        let general = std::mem::replace(&mut *lock(&self.general), General::Closed);
+        if let (General::Open(outlet), Some(message)) = (general, last) {
+            let _ = outlet.queue().last_word(message.len(), message);
+        }
+    }
+
+    fn places(&self) -> &Arc<Semaphore> {
+        let most = self.options.max_streams.min(Semaphore::MAX_PERMITS);
+        self.places.get_or_init(|| Arc::new(Semaphore::new(most)))
     }
 
     /// Opens the stream of one POST, with its first reader.
     pub(super) fn answer_to(self: &Arc<Self>, source: ResponseStream, request: Option<Id>) -> Attached {
         self.sweep();
-        let stream = self.open(source);
+        let stream = self.new_stream(self.next.fetch_add(1, Relaxed), source);
         let reader = Some(stream.attach());
-        Attached { session: self.clone(), stream, reader, request }
+        Attached { session: self.clone(), stream, reader, request, entered: false }
     }
 
     /// The general stream for a client that has not seen any of it, or not the newest.
     pub(super) async fn general(self: &Arc<Self>) -> Result<(Attached, Replay), Refusal> {
         let conflict = |busy| refused(busy, "the session has an open stream already\n");
+        self.unrelated();
         let stream = self.stream(GENERAL).ok_or_else(ended)?;
-        let reader = Some(stream.try_attach(&self.places).map_err(conflict)?);
-        let mut attached = Attached { session: self.clone(), stream, reader, request: None };
+        let reader = Some(stream.try_attach(self.places()).map_err(conflict)?);
+        let mut attached = Attached { session: self.clone(), stream, reader, request: None, entered: true };
         let taken = attached.take_over().await.map_err(conflict)?;
         let replay = match &self.options.store {
             Some(store) => {
@@ -172,15 +226,22 @@ impl Session {
         self.sweep();
         let gone = || Refusal::new(StatusCode::BAD_REQUEST, "what follows this event id is not there\n");
         let store = self.options.store.clone().ok_or_else(gone)?;
+        if from.stream == GENERAL {
+            self.unrelated();
+        }
         let stream = self.stream(from.stream).ok_or_else(gone)?;
         // Looked at before it is taken over too: an id that leads nowhere disturbs nobody who reads.
         let last = stream.last().ok_or_else(gone)?;
         if from.seq > last || store.after(&stream.key, from.seq, last).await.is_err() {
             return Err(gone());
         }
-        let mut attached = Attached { session: self.clone(), stream, reader: None, request: None };
+        let mut attached =
+            Attached { session: self.clone(), stream, reader: None, request: None, entered: true };
         let elsewhere = |busy| refused(busy, "the stream is read elsewhere\n");
         let taken = attached.take_over().await.map_err(elsewhere)?;
+        if let Some(streams) = &mut *lock(&self.streams) {
+            streams.finished.retain(|(_, number)| *number != from.stream);
+        }
         let key = &attached.stream.key;
         let events = store.after(key, from.seq, taken.last).await.map_err(|Lost| gone())?;
         store.acknowledge(key, from.seq);
@@ -194,59 +255,89 @@ impl Session {
     }
 
     fn forget(&self, stream: &Stream) {
-        let removed = lock(&self.streams).as_mut().and_then(|streams| streams.remove(&stream.number()));
+        let removed = lock(&self.streams).as_mut().and_then(|streams| streams.open.remove(&stream.number()));
         stream.forget();
         drop(removed);
     }
 
+    /// A stream is over, and nobody reads it.
+    fn note_finished(&self, stream: &Stream, at: Instant) {
+        let is_first = match &mut *lock(&self.streams) {
+            Some(streams) => {
+                streams.finished.push_back((at, stream.number()));
+                streams.finished.len() == 1
+            }
+            None => false,
+        };
+        if is_first {
+            // The connection knows of no time at which to let any go.
+            self.wake_pump();
+        }
+    }
+
     /// When the next stream is to be let go that nobody has come back for.
     pub(super) fn next_sweep(&self) -> Option<Instant> {
-        let ended =
-            lock(&self.streams).as_ref().and_then(|streams| finished(streams).map(|(at, _)| at).min())?;
-        Some(ended + self.options.keep_finished.min(FAR))
+        let (oldest, _) = *lock(&self.streams).as_ref()?.finished.front()?;
+        Some(oldest + self.options.keep_finished.min(FAR))
     }
 
     /// Lets go of streams that nobody has come back for.
     pub(super) fn sweep(&self) {
-        let now = Instant::now();
-        let mut over = Vec::new();
-        if let Some(streams) = &mut *lock(&self.streams) {
-            let mut finished: Vec<(Instant, u64)> = finished(streams).collect();
-            finished.sort_unstable();
-            let surplus = finished.len().saturating_sub(MAX_FINISHED);
-            for (place, (at, number)) in finished.into_iter().enumerate() {
-                if place < surplus || now.saturating_duration_since(at) >= self.options.keep_finished {
-                    over.extend(streams.remove(&number));
-                }
-            }
-        }
+        let over = match &mut *lock(&self.streams) {
+            Some(streams) => streams.take_due(self.options.keep_finished),
+            None => Vec::new(),
+        };
         over.iter().for_each(|stream| stream.forget());
     }
 
     /// Takes what nobody reads into the store, so that no handler waits for a client that has gone.
-    pub(super) fn poll_pump(&self, cx: &mut Context<'_>) {
-        let former = lock(&self.pump).replace(cx.waker().clone());
-        drop(former);
+    pub(super) fn poll_pump(self: &Arc<Self>, cx: &Context<'_>) {
+        let (is_due, _former) = {
+            let mut pump = lock(&self.pump);
+            (std::mem::take(&mut pump.due), keep_waker(&mut pump.connection, cx))
+        };
+        if is_due {
+            self.pump();
+        }
+    }
+
+    fn pump(self: &Arc<Self>) {
         let alone: Vec<Arc<Stream>> = {
             let streams = lock(&self.streams);
-            streams.iter().flat_map(HashMap::values).filter(|stream| stream.is_alone()).cloned().collect()
+            let open = streams.iter().flat_map(|streams| streams.open.values());
+            open.filter(|stream| stream.is_alone()).cloned().collect()
         };
+        // The session is woken, and not its connection, so that this is done only when there is something to pump.
+        let waker = Waker::from(self.clone());
+        let mut cx = Context::from_waker(&waker);
         for stream in alone {
             // A stream in a session has a bounded queue, so this ends.
-            while let Poll::Ready(Pulled::Event(..)) = stream.poll_pull(None, cx) {}
+            while let Poll::Ready(Pulled::Event(..)) = stream.poll_pull(None, &mut cx) {}
+            if let Some(at) = stream.finished().filter(|_| stream.number() != GENERAL) {
+                self.note_finished(&stream, at);
+            }
         }
     }
 
     fn wake_pump(&self) {
-        let pump = lock(&self.pump).take();
-        if let Some(pump) = pump {
-            pump.wake();
+        let connection = {
+            let mut pump = lock(&self.pump);
+            pump.due = true;
+            pump.connection.take()
+        };
+        if let Some(connection) = connection {
+            connection.wake();
         }
     }
 
     /// Whether somebody reads what belongs to no request: then whoever says it waits for room.
     pub(super) fn is_read(&self) -> bool {
         self.stream(GENERAL).is_some_and(|stream| stream.is_busy())
+    }
+
+    /// Whether its client has ended it, or it was idle for too long.
+    pub(super) fn has_ended(&self) -> bool {
+        lock(&self.streams).is_none()
     }
 
     /// Whether nothing more can come in.
@@ -257,7 +348,6 @@ impl Session {
     /// For a POST, until it is dropped.
     pub(super) fn posting(self: &Arc<Self>) -> Posting {
         self.posts.fetch_add(1, Relaxed);
-        self.touch();
         Posting(self.clone())
     }
 
@@ -280,7 +370,7 @@ impl Session {
         let in_flight = self.control().is_some_and(|control| control.health().in_flight > 0);
         let busy = in_flight
             || self.posts.load(Relaxed) > 0
-            || lock(&self.streams).iter().flat_map(HashMap::values).any(|stream| stream.is_busy());
+            || lock(&self.streams).iter().flat_map(|open| open.open.values()).any(|stream| stream.is_busy());
         if busy {
             // It is idle from the end of what happens, of which nobody tells.
             self.touch();
@@ -303,18 +393,45 @@ impl SessionEntry for Session {
     fn end(&self) {
         self.posted.close();
         let streams = lock(&self.streams).take();
-        streams.iter().flat_map(HashMap::values).for_each(|stream| stream.forsake());
+        streams.iter().flat_map(|streams| streams.open.values()).for_each(|stream| stream.forsake());
+    }
+}
+
+/// A stream that is pumped has something to say.
+impl Wake for Session {
+    fn wake(self: Arc<Self>) {
+        self.wake_pump();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.wake_pump();
+    }
+}
+
+impl Streams {
+    /// Those that were kept for long enough, or have too many behind them.
+    fn take_due(&mut self, keep: Duration) -> Vec<Arc<Stream>> {
+        let mut due = Vec::new();
+        if self.finished.is_empty() {
+            return due;
+        }
+        let now = Instant::now();
+        while let Some(&(at, number)) = self.finished.front() {
+            if self.finished.len() <= MAX_FINISHED && now.saturating_duration_since(at) < keep {
+                break;
+            }
+            self.finished.pop_front();
+            // Somebody may have come back for it just now.
+            if self.open.get(&number).is_some_and(|stream| stream.finished() == Some(at)) {
+                due.extend(self.open.remove(&number));
+            }
+        }
+        due
     }
 }
 
 /// A time that no process sees the end of, and that no clock overflows by.
 pub(super) const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
-
-/// Streams whose end nobody has come for, and since when.
-fn finished(streams: &HashMap<u64, Arc<Stream>>) -> impl Iterator<Item = (Instant, u64)> {
-    let of_posts = streams.iter().filter(|(number, _)| **number != GENERAL);
-    of_posts.filter_map(|(number, stream)| Some((stream.ended()?, *number)))
-}
 
 /// What is left of the events after `from`, up to `last`, for a client that has seen none of them: the oldest ones may
 /// have been given up.
@@ -387,6 +504,8 @@ pub(super) struct Attached {
     reader: Option<u64>,
     /// The one request that it answers.
     request: Option<Id>,
+    /// The stream is found by its number.
+    entered: bool,
 }
 
 impl Attached {
@@ -409,7 +528,7 @@ impl Attached {
     /// Waits until nobody else is at it; an error when somebody else has come for it meanwhile.
     async fn take_over(&mut self) -> Result<Taken, Busy> {
         let Self { session, stream, reader, .. } = self;
-        poll_fn(|cx| stream.poll_take_over(reader, &session.places, cx)).await
+        poll_fn(|cx| stream.poll_take_over(reader, session.places(), cx)).await
     }
 
     fn place(&self, seq: Option<u64>) -> Option<EventPosition> {
@@ -435,6 +554,8 @@ impl Events for Attached {
     }
 
     fn commit(&mut self, first: Option<Event>) -> (Opening, Option<Event>) {
+        self.session.enter(&self.stream);
+        self.entered = true;
         let opening = self.opening(0);
         let seq = self.stream.commit(first.as_ref().map(|event| &event.message));
         let first = first.map(|event| Event { position: self.place(seq), ..event });
@@ -458,7 +579,8 @@ impl Events for Attached {
     }
 
     fn divert(&mut self, message: Message) {
-        if let Ok(Some(room)) = self.session.unrelated.try_reserve(message.len()) {
+        let room = self.session.unrelated().and_then(|queue| queue.try_reserve(message.len()).ok().flatten());
+        if let Some(room) = room {
             let _ = room.send(message);
             return;
         }
@@ -474,12 +596,16 @@ impl Events for Attached {
 impl Drop for Attached {
     fn drop(&mut self) {
         let Some(reader) = self.reader else { return };
-        let left = self.stream.detach(reader);
-        self.session.touch();
-        match left {
-            Left::Over => self.session.forget(&self.stream),
-            Left::Waits => self.session.wake_pump(),
-            Left::TakenOver => {}
+        let session = &self.session;
+        match self.stream.detach(reader) {
+            Left::Over if self.entered => session.forget(&self.stream),
+            Left::Waits => session.wake_pump(),
+            Left::Finished(at) => session.note_finished(&self.stream, at),
+            Left::Over | Left::TakenOver => {}
+        }
+        // The end of a POST is noted by itself.
+        if session.posts.load(Relaxed) == 0 {
+            session.touch();
         }
     }
 }
@@ -488,7 +614,7 @@ impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
             .field("id", &self.id)
-            .field("streams", &lock(&self.streams).as_ref().map(HashMap::len))
+            .field("streams", &lock(&self.streams).as_ref().map(|streams| streams.open.len()))
             .finish_non_exhaustive()
     }
 }

@@ -33,7 +33,10 @@ pub(super) struct Stream {
 struct Inner {
     /// Away while it is pulled from, and once it has ended.
     source: Option<ResponseStream>,
-    ended: Option<Instant>,
+    /// Nothing more will come.
+    over: bool,
+    /// Since when it is over and nobody reads it.
+    finished: Option<Instant>,
     /// It is an event stream: its events have places.
     committed: bool,
     /// The place of the newest event.
@@ -87,7 +90,7 @@ impl Inner {
         }
         self.readers += 1;
         self.reader = Some(self.readers);
-        self.released = None;
+        (self.released, self.finished) = (None, None);
         Ok(self.readers)
     }
 }
@@ -162,7 +165,7 @@ impl Stream {
             };
             if inner.reader != Some(mine) {
                 Poll::Ready(Err(Busy::Read))
-            } else if inner.source.is_some() || inner.ended.is_some() {
+            } else if inner.source.is_some() || inner.over {
                 Poll::Ready(Ok(Taken { last: inner.last, delivered: inner.delivered }))
             } else {
                 // Whoever waited before does not any more: it has been taken over too.
@@ -182,7 +185,7 @@ impl Stream {
                 return Poll::Ready(Pulled::TakenOver);
             }
             let Some(source) = inner.source.take() else {
-                if inner.ended.is_some() {
+                if inner.over {
                     return Poll::Ready(Pulled::End);
                 }
                 let former = inner.waiting.replace(cx.waker().clone());
@@ -209,19 +212,22 @@ impl Stream {
             let mut former = None;
             match &polled {
                 Poll::Ready(None) => {
-                    inner.ended = Some(Instant::now());
+                    inner.over = true;
+                    if inner.reader.is_none() {
+                        inner.finished = Some(Instant::now());
+                    }
                     ended = Some(source);
                 }
                 // The session has ended meanwhile, and with it what is read for nobody.
                 _ if inner.forsaken && inner.reader.is_none() => {
-                    inner.ended = Some(Instant::now());
+                    inner.over = true;
                     ended = Some(source);
                 }
                 Poll::Ready(Some(_)) => inner.source = Some(source),
                 Poll::Pending => {
                     inner.source = Some(source);
                     if reader.is_some() {
-                        former = inner.reading.replace(cx.waker().clone());
+                        former = keep_waker(&mut inner.reading, cx);
                     }
                 }
             }
@@ -259,9 +265,7 @@ impl Stream {
         let abandoned = {
             let mut inner = self.inner();
             inner.forsaken = true;
-            if inner.reader.is_none() && inner.source.is_some() {
-                inner.ended.get_or_insert_with(Instant::now);
-            }
+            inner.over |= inner.reader.is_none() && inner.source.is_some();
             if inner.reader.is_none() { inner.source.take() } else { None }
         };
         drop(abandoned);
@@ -293,7 +297,7 @@ impl Stream {
     pub(super) fn release(&self, wait: Duration) -> bool {
         let reading = {
             let mut inner = self.inner();
-            if self.store.is_none() || inner.forsaken || inner.reader.is_none() || inner.ended.is_some() {
+            if self.store.is_none() || inner.forsaken || inner.reader.is_none() || inner.over {
                 return false;
             }
             inner.released = Some(wait);
@@ -311,10 +315,7 @@ impl Stream {
         if let Some(wait) = inner.released {
             return Poll::Ready(wait);
         }
-        if inner.reading.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            return Poll::Pending;
-        }
-        let former = inner.reading.replace(cx.waker().clone());
+        let former = keep_waker(&mut inner.reading, cx);
         drop(inner);
         drop(former);
         Poll::Pending
@@ -335,11 +336,14 @@ impl Stream {
                 (Left::Waits, None, former)
             } else if self.store.is_none() || !inner.committed || inner.forsaken {
                 // Nobody has an id by which to come back.
-                inner.ended.get_or_insert_with(Instant::now);
+                inner.over = true;
                 (Left::Over, inner.source.take(), former)
-            } else {
+            } else if inner.over {
                 // From now on it is kept for who comes back.
-                inner.ended = inner.ended.map(|_| Instant::now());
+                let now = Instant::now();
+                inner.finished = Some(now);
+                (Left::Finished(now), None, former)
+            } else {
                 (Left::Waits, None, former)
             }
         };
@@ -350,32 +354,41 @@ impl Stream {
     /// Whether somebody reads it, or something is still to come.
     pub(super) fn is_busy(&self) -> bool {
         let inner = self.inner();
-        inner.reader.is_some() || self.number() != GENERAL && inner.ended.is_none()
+        inner.reader.is_some() || self.number() != GENERAL && !inner.over
     }
 
     /// Whether it is to be pumped.
     pub(super) fn is_alone(&self) -> bool {
         let inner = self.inner();
-        self.store.is_some() && inner.committed && inner.reader.is_none() && inner.ended.is_none()
+        self.store.is_some() && inner.committed && inner.reader.is_none() && !inner.over
     }
 
     /// Whether nothing more will come.
     pub(super) fn is_over(&self) -> bool {
-        self.inner().ended.is_some()
+        self.inner().over
     }
 
-    /// When it ended, if nobody reads it any more.
-    pub(super) fn ended(&self) -> Option<Instant> {
-        let inner = self.inner();
-        if inner.reader.is_some() { None } else { inner.ended }
+    /// Since when it is over and nobody reads it.
+    pub(super) fn finished(&self) -> Option<Instant> {
+        self.inner().finished
+    }
+}
+
+/// Keeps the waker of the latest poll; the former one is given back, to be dropped outside the lock.
+pub(super) fn keep_waker(kept: &mut Option<Waker>, cx: &Context<'_>) -> Option<Waker> {
+    match kept {
+        Some(waker) if waker.will_wake(cx.waker()) => None,
+        kept => kept.replace(cx.waker().clone()),
     }
 }
 
 /// What is to become of a stream that has lost its reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Left {
-    /// Somebody may come back for it.
+    /// Somebody may come back for it, and more is to come.
     Waits,
+    /// Somebody may come back for it, and it is over, from now on.
+    Finished(Instant),
     /// Nobody can.
     Over,
     /// Somebody has.
@@ -389,7 +402,7 @@ impl fmt::Debug for Stream {
             .field("number", &self.number())
             .field("last", &inner.last)
             .field("reader", &inner.reader)
-            .field("ended", &inner.ended.is_some())
+            .field("over", &inner.over)
             .finish_non_exhaustive()
     }
 }

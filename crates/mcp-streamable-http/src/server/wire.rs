@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use mcp_http::Registered;
 use mcp_jsonrpc::Message;
 use mcp_transport_core::queue::{Closed, Permit};
-use mcp_transport_core::{BoxFuture, CloseReason, Error, ErrorKind, Frame, Outlet, Wire, queue};
+use mcp_transport_core::{BoxFuture, CloseReason, Error, ErrorKind, Frame, Wire, queue};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::session::Session;
@@ -19,15 +19,14 @@ use super::session::Session;
 pub(super) struct SessionWire {
     pub(super) posted: queue::Receiver<Frame>,
     pub(super) registered: Registered<Session>,
-    /// Keeps the stream open that the client opens with GET.
-    pub(super) general: Option<Outlet>,
     pub(super) idle: Option<Pin<Box<Sleep>>>,
     /// Requests of ours that found no room.
     pub(super) undelivered: VecDeque<Frame>,
     /// One of them has come since the last look: reading has to begin anew, once.
     refused: bool,
+    closed: bool,
     /// A message that waits for room, while somebody reads; nothing follows it before.
-    waiting: Option<Waiting>,
+    waiting: Option<Box<Waiting>>,
 }
 
 /// A message, and the room that it will have: as much as it is long, because nothing else bounds a stream in bytes.
@@ -37,26 +36,22 @@ struct Waiting {
 }
 
 impl SessionWire {
-    pub(super) fn new(
-        posted: queue::Receiver<Frame>,
-        registered: Registered<Session>,
-        general: Outlet,
-    ) -> Self {
+    pub(super) fn new(posted: queue::Receiver<Frame>, registered: Registered<Session>) -> Self {
         Self {
             posted,
             registered,
-            general: Some(general),
             idle: None,
             undelivered: VecDeque::new(),
             refused: false,
+            closed: false,
             waiting: None,
         }
     }
 
     /// Puts a message into the stream that the client opens with GET; gives it back when there is no room.
     fn place(&self, message: Message) -> Option<Message> {
-        let room = self.general.as_ref().map(|general| general.queue().try_reserve(message.len()));
-        match room {
+        let queue = self.registered.session().unrelated();
+        match queue.map(|queue| queue.try_reserve(message.len())) {
             Some(Ok(Some(room))) => {
                 let _ = room.send(message);
                 None
@@ -115,15 +110,17 @@ impl Wire for SessionWire {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // While this waits nothing else may be asked, and a reader that goes has to be noticed.
         self.registered.session().poll_pump(cx);
-        if self.general.is_none() {
+        if self.closed {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
-        let is_read = self.registered.session().is_read();
         let room = match &mut self.waiting {
-            Some(waiting) if is_read => ready!(waiting.room.as_mut().poll(cx)).ok(),
+            Some(waiting) if self.registered.session().is_read() => {
+                ready!(waiting.room.as_mut().poll(cx)).ok()
+            }
             _ => None,
         };
-        if let Some(Waiting { message, .. }) = self.waiting.take() {
+        if let Some(waiting) = self.waiting.take() {
+            let message = waiting.message;
             match room {
                 Some(room) => drop(room.send(message)),
                 None => {
@@ -137,13 +134,13 @@ impl Wire for SessionWire {
     }
 
     fn start_send(&mut self, message: Message) -> io::Result<()> {
-        let Some(general) = &self.general else { return Err(io::ErrorKind::BrokenPipe.into()) };
-        let queue = general.queue().clone();
+        let queue = self.registered.session().unrelated();
+        let queue = queue.filter(|_| !self.closed).ok_or(io::ErrorKind::BrokenPipe)?;
         let Some(message) = self.place(message) else { return Ok(()) };
         if self.registered.session().is_read() {
             let len = message.len();
             let room = Box::pin(async move { queue.reserve(len).await });
-            self.waiting = Some(Waiting { message, room });
+            self.waiting = Some(Box::new(Waiting { message, room }));
         } else {
             self.give_up(&message);
         }
@@ -160,11 +157,17 @@ impl Wire for SessionWire {
 
     fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<()> {
         self.registered.end();
-        if let (Some(general), Some(Waiting { message, .. })) = (self.general.take(), self.waiting.take()) {
-            // It is one, and whoever reads on has it before the end.
-            let _ = general.queue().last_word(message.len(), message);
-        }
+        self.closed = true;
+        // It is one, and whoever reads on has it before the end.
+        let last = self.waiting.take().map(|waiting| waiting.message);
+        self.registered.session().close_unrelated(last);
         Poll::Ready(())
+    }
+}
+
+impl Drop for SessionWire {
+    fn drop(&mut self) {
+        self.registered.session().close_unrelated(None);
     }
 }
 
