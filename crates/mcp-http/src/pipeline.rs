@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, COOKIE, Entry, HOST, HeaderName, PROXY_AUTHORIZATION};
+use http::header::{AUTHORIZATION, COOKIE, HOST, HeaderName, PROXY_AUTHORIZATION};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body::Body;
@@ -81,12 +81,9 @@ where
 /// Whoever shows headers, in a log of its own or in a panic, does not show these.
 fn hide_secrets(headers: &mut HeaderMap) {
     const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
-    for name in [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, SESSION] {
-        // An entry that is not there would make room for itself.
-        if headers.contains_key(&name)
-            && let Entry::Occupied(mut values) = headers.entry(name)
-        {
-            values.iter_mut().for_each(|value| value.set_sensitive(true));
+    for (name, value) in headers.iter_mut() {
+        if [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, SESSION].contains(name) {
+            value.set_sensitive(true);
         }
     }
 }

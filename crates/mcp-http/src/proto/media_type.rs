@@ -77,9 +77,12 @@ impl MediaType {
         let values = headers.get_all(header::ACCEPT).iter();
         for part in values.flat_map(|value| split(value.as_bytes(), b',')) {
             anything_said |= !part.trim_ascii().is_empty();
-            let mut pieces = split(part, b';');
-            let specificity = self.specificity(pieces.next().unwrap_or_default().trim_ascii());
-            let weight = pieces.find_map(|piece| value_of(piece, b"q"));
+            let (range, parameters) = match memchr::memchr(b';', part) {
+                None => (part, &b""[..]),
+                Some(at) => part.split_at(at),
+            };
+            let specificity = self.specificity(range.trim_ascii());
+            let weight = split(parameters, b';').find_map(|piece| value_of(piece, b"q"));
             let Some(allowed) = weight.map_or(Some(true), is_above_zero) else { continue };
             if specificity > best.0 {
                 best = (specificity, allowed);
@@ -108,9 +111,11 @@ impl MediaType {
 
 /// The pieces between separators that stand outside of quoted strings.
 fn split(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
+    let has_quotes = memchr::memchr(b'"', text).is_some();
     let (mut quoted, mut escaped) = (false, false);
     text.split(move |&byte| {
         match byte {
+            _ if !has_quotes => return byte == separator,
             _ if escaped => escaped = false,
             b'\\' if quoted => escaped = true,
             b'"' => quoted = !quoted,
