@@ -227,6 +227,24 @@ async fn who_does_not_read_is_closed_with_a_reason() {
 }
 
 #[tokio::test]
+async fn a_time_without_end_is_one() {
+    let never = Duration::MAX;
+    let options = ServerOptions::default()
+        .with_first_byte(never)
+        .with_head(never)
+        .with_idle(never)
+        .with_write_stall(never)
+        .with_drain(never);
+    let server = Running::new(options).await;
+    let mut client = server.get().await;
+    client.write_all(GET).await.unwrap();
+    reads(&mut client, "served\n").await;
+    drop(client);
+    server.control.shutdown();
+    server.drained().await;
+}
+
+#[tokio::test]
 async fn a_stream_ends_with_its_peer() {
     let server = Running::new(ServerOptions::default()).await;
     let stream = server.stream(SILENT).await;

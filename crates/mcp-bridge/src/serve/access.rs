@@ -134,12 +134,16 @@ impl Args {
             }
         });
         let rates = match self.rate {
-            None if is_loopback => None,
+            None | Some(Limit::None) if is_loopback => None,
             None => Some(Rates::default()),
-            Some(Limit::None) => None,
-            Some(Limit::At(rate)) => Some(
-                Rates::default().with_address(Some(rate)).with_principal(Some(rate)).with_session(Some(rate)),
-            ),
+            Some(limit) => {
+                let rate = match limit {
+                    // What starts processes and what guesses is limited all the same.
+                    Limit::None => None,
+                    Limit::At(rate) => Some(rate),
+                };
+                Some(Rates::default().with_address(rate).with_principal(rate).with_session(rate))
+            }
         };
         Ok(Gate { authenticate, rates, metadata })
     }

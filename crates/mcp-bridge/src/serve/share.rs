@@ -15,7 +15,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use mcp_transport::core::queue::Receiver;
-use mcp_transport::core::{Deadlines, Responder};
+use mcp_transport::core::{Deadlines, Principal, Responder};
 use mcp_transport::jsonrpc::{ScanLimits, replace_part};
 use mcp_transport::streamable_http::proto::ToolTable;
 use mcp_transport::{
@@ -39,6 +39,8 @@ pub(super) struct Share {
     deadlines: Deadlines<u64>,
     /// Learns from the lists of tools that come by.
     tools: Option<Arc<ToolTable>>,
+    /// Whose they were.
+    owners: Owners,
 }
 
 /// A request that the child has not answered.
@@ -63,6 +65,25 @@ impl Asked {
         match named.and_then(|named| replaced(response.as_bytes(), named, own)) {
             Some(Message::Response(renamed)) => self.responder.respond(renamed),
             _ => self.responder.respond(response),
+        }
+    }
+}
+
+/// Whose requests a child has had.
+#[derive(Debug, Default)]
+enum Owners {
+    #[default]
+    None,
+    One(Option<Principal>),
+    Several,
+}
+
+impl Owners {
+    fn see(&mut self, principal: Option<&Principal>) {
+        match self {
+            Self::None => *self = Self::One(principal.cloned()),
+            Self::One(before) if before.as_ref() != principal => *self = Self::Several,
+            Self::One(_) | Self::Several => {}
         }
     }
 }
@@ -93,6 +114,7 @@ impl Share {
             held: VecDeque::new(),
             deadlines: Deadlines::new(answer),
             tools,
+            owners: Owners::None,
         }
     }
 
@@ -200,7 +222,8 @@ impl Share {
     }
 
     fn ask(&mut self, exchange: Exchange) {
-        let (request, _, responder) = exchange.into_parts();
+        let (request, context, responder) = exchange.into_parts();
+        self.owners.see(context.principal.as_ref());
         self.last += 1;
         let number = self.last;
         let meta = request.params_object().and_then(|params| params.object("_meta"));
@@ -322,8 +345,12 @@ impl Share {
     }
 
     /// Whose a log message is: it says nothing of that itself, so there may be one request only, beside subscriptions,
-    /// and that one has to have asked for it.
+    /// and that one has to have asked for it. It may still be of a request before, whose answer is out or whose client
+    /// is gone, so nobody hears any once the child has had requests of more than one principal.
     fn logging(&self) -> Option<&Asked> {
+        if matches!(self.owners, Owners::Several) {
+            return None;
+        }
         let mut some = self.asked.values().filter(|asked| !asked.listens);
         some.next().filter(|asked| asked.logs && some.next().is_none())
     }

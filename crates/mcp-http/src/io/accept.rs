@@ -83,7 +83,7 @@ fn set_options(socket: &TcpStream, options: &ServerOptions) {
     }
     // After our own clock, which knows the reason; it is for what is left in the system's buffers.
     #[cfg(target_os = "linux")]
-    let _ = socket.set_tcp_user_timeout(Some(options.write_stall + Duration::from_secs(15)));
+    let _ = socket.set_tcp_user_timeout(Some(options.write_stall.saturating_add(Duration::from_secs(15))));
 }
 
 /// Waits between attempts to accept: EMFILE and its kind go away when a connection ends, and say nothing of it.

@@ -73,6 +73,9 @@ pub(crate) enum Protocol {
     Http2,
 }
 
+/// Thirty years: longer waits are as good as none, and a point in time so far away can still be told.
+pub(crate) const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+
 /// How long each thing may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clocks {
@@ -86,10 +89,10 @@ pub(crate) struct Clocks {
 impl From<&ServerOptions> for Clocks {
     fn from(options: &ServerOptions) -> Self {
         Self {
-            first_byte: options.first_byte,
-            head: options.head,
-            idle: options.idle,
-            write_stall: options.write_stall,
+            first_byte: options.first_byte.min(FAR),
+            head: options.head.min(FAR),
+            idle: options.idle.min(FAR),
+            write_stall: options.write_stall.min(FAR),
             // Long enough for an answer to cross the world, short enough to be no hold on the connections.
             linger: Duration::from_secs(1),
         }
