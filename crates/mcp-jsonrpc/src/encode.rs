@@ -1,13 +1,12 @@
 //! From Rust values to JSON text that is fit to stand in a message.
 
 use std::fmt;
-use std::io::{self, Write};
 
 use serde::Serialize;
-use serde_json::ser::Formatter;
 
 use crate::json::flatten;
 use crate::scan::{MAX_DEPTH, whole_value};
+use crate::writer::Writer;
 
 /// A value that cannot become part of a message.
 pub struct EncodeError(Reason);
@@ -62,50 +61,11 @@ pub(crate) fn serialize<T: Serialize + ?Sized>(
     open: u32,
 ) -> Result<(), EncodeError> {
     let start = out.len();
-    let mut serializer = serde_json::Serializer::with_formatter(&mut *out, Bounded { depth: open });
-    value.serialize(&mut serializer).map_err(|error| EncodeError(Reason::Serialize(error)))?;
+    value.serialize(Writer::new(out, open)).map_err(|error| EncodeError(Reason::Serialize(error)))?;
     let written = out.get_mut(start..).unwrap_or_default();
     let breaks = whole_value(written, open, MAX_DEPTH).map_err(|_| EncodeError::not_json())?;
     if breaks {
         flatten(written);
     }
     Ok(())
-}
-
-/// serde_json's compact form, which stops at the bound on depth instead of at the end of the stack.
-struct Bounded {
-    depth: u32,
-}
-
-impl Bounded {
-    fn open(&mut self) -> io::Result<()> {
-        self.depth += 1;
-        if self.depth > MAX_DEPTH { Err(io::Error::other("nested too deeply")) } else { Ok(()) }
-    }
-
-    fn close(&mut self) {
-        self.depth = self.depth.saturating_sub(1);
-    }
-}
-
-impl Formatter for Bounded {
-    fn begin_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.open()?;
-        writer.write_all(b"[")
-    }
-
-    fn end_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.close();
-        writer.write_all(b"]")
-    }
-
-    fn begin_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.open()?;
-        writer.write_all(b"{")
-    }
-
-    fn end_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.close();
-        writer.write_all(b"}")
-    }
 }

@@ -45,6 +45,7 @@ mod message;
 mod salvage;
 mod scan;
 mod splice;
+mod writer;
 
 pub use batch::Batch;
 pub use encode::EncodeError;

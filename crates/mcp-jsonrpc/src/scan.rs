@@ -104,10 +104,33 @@ impl Survey {
         Self { control: least < 0x20, high: all >= 0x80 }
     }
 
+    /// The same for [`next_stop`], which a look at all of a short text would not make faster.
+    pub(crate) fn for_strings(bytes: &[u8]) -> Self {
+        if bytes.len() < 4 * LONG_STRING { Self { control: true, high: true } } else { Self::of(bytes) }
+    }
+
     /// Whether the text, of which this is the survey, is UTF-8.
     pub(crate) fn is_utf8(self, bytes: &[u8]) -> bool {
         !self.high || std::str::from_utf8(bytes).is_ok()
     }
+}
+
+/// How many bytes stand before the next one that has to be escaped in a string.
+pub(crate) fn next_stop(bytes: &[u8], survey: Survey) -> usize {
+    let mut rest = bytes;
+    while let Some((word, behind)) = rest.split_first_chunk::<8>() {
+        let stops = string_stops(u64::from_le_bytes(*word));
+        let at = bytes.len() - rest.len();
+        if stops != 0 {
+            return at + (stops.trailing_zeros() / 8) as usize;
+        }
+        if at >= LONG_STRING && !survey.control {
+            return at + memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
+        }
+        rest = behind;
+    }
+    let is_stop = |byte: &u8| *byte < 0x20 || matches!(byte, b'"' | b'\\');
+    bytes.len() - rest.len() + rest.iter().position(is_stop).unwrap_or(rest.len())
 }
 
 /// A position in a text that is checked to be JSON as far as it has been read.
