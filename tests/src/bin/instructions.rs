@@ -15,7 +15,7 @@ use http_body_util::{BodyExt, Full};
 use mcp_transport::core::Options;
 use mcp_transport::http::proto::{Decoded, EventDecoder, EventLimits};
 use mcp_transport::http::{Router, RouterOptions};
-use mcp_transport::jsonrpc::{Message, ScanLimits};
+use mcp_transport::jsonrpc::{Id, Message, Response, ScanLimits};
 use mcp_transport::stdio::connection;
 use mcp_transport::streamable_http::{Answers, Legacy};
 use mcp_transport::{
@@ -36,6 +36,9 @@ fn main() {
         "parse-150" => parse(LINE.strip_suffix(b"\n").unwrap().into(), times),
         "parse-4k" => parse(result("A line of some file, \\\"quoted\\\".\\n", 4096), times),
         "parse-1m" => parse(result("QUJDREVGR0hJSktMTU5PUFFSU1RVVldY", 1 << 20), times),
+        "result-1m" => {
+            build(&"A line of plain text that no escape interrupts. ".repeat((1 << 20) / 48), times)
+        }
         "line" => {
             block_on(handle(connection(Peer(times * LINE.len()), tokio::io::sink(), Options::new("peer"))))
         }
@@ -64,6 +67,14 @@ fn parse(message: Bytes, times: usize) {
     for _ in 0..times {
         let parsed = Message::parse(black_box(&message).clone(), &ScanLimits::default());
         assert!(black_box(parsed).is_ok());
+    }
+}
+
+/// A response with a text.
+fn build(text: &str, times: usize) {
+    for _ in 0..times {
+        let built = Response::result(&Id::from(42), &[black_box(text)]);
+        assert!(black_box(built).is_ok());
     }
 }
 
