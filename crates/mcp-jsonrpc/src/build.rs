@@ -16,6 +16,9 @@ thread_local! {
 /// A longer text leaves as it is instead of being copied, and takes the scratch with it.
 const KEEP: usize = 64 * 1024;
 
+/// A text may keep this part of its length as spare room.
+const SPARE: usize = 8;
+
 /// A message in the making.
 pub(crate) struct Builder {
     text: Vec<u8>,
@@ -85,8 +88,11 @@ impl Builder {
     pub(crate) fn finish(mut self) -> Envelope {
         self.text.push(b'}');
         let bytes = if self.text.len() > KEEP {
-            // Nobody could see the spare room, and so nobody could count it.
-            self.text.shrink_to_fit();
+            // Nobody sees the spare room, and so nobody counts it. A little of it is left: to give back every page
+            // would have the allocator map the next such text anew, which costs more than to write it.
+            if self.text.capacity() - self.text.len() > self.text.len() / SPARE {
+                self.text.shrink_to_fit();
+            }
             Bytes::from(std::mem::take(&mut self.text))
         } else {
             Bytes::copy_from_slice(&self.text)

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::json::flatten;
 use crate::scan::{MAX_DEPTH, whole_value};
-use crate::writer::Writer;
+use crate::writer::write;
 
 /// A value that cannot become part of a message.
 pub struct EncodeError(Reason);
@@ -53,16 +53,20 @@ impl std::error::Error for EncodeError {}
 
 /// Appends `value` as it stands inside `open` containers, on one line.
 ///
-/// What was written is scanned like everything else that enters a message: a `Serialize` may pass raw text through, and
-/// one with a mistake in it makes serde_json write what is no JSON.
+/// The writer knows what it wrote, and looks at text that a `Serialize` passes through. Where one did what the writer
+/// cannot vouch for, the text is scanned like everything else that enters a message.
 pub(crate) fn serialize<T: Serialize + ?Sized>(
     out: &mut Vec<u8>,
     value: &T,
     open: u32,
 ) -> Result<(), EncodeError> {
     let start = out.len();
-    value.serialize(Writer::new(out, open)).map_err(|error| EncodeError(Reason::Serialize(error)))?;
+    let sound = write(out, value, open).map_err(|error| EncodeError(Reason::Serialize(error)))?;
     let written = out.get_mut(start..).unwrap_or_default();
+    if sound {
+        debug_assert_eq!(whole_value(written, open, MAX_DEPTH), Ok(false));
+        return u32::try_from(written.len()).map(drop).map_err(|_| EncodeError::too_large());
+    }
     let breaks = whole_value(written, open, MAX_DEPTH).map_err(|_| EncodeError::not_json())?;
     if breaks {
         flatten(written);

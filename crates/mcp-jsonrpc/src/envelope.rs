@@ -39,7 +39,14 @@ struct Members {
     error: Span,
     duplicate: bool,
     duplicate_id: bool,
+    /// Whether one of them is a string with an escape in it.
+    escaped: bool,
 }
+
+/// How nearly everybody begins a message.
+const HEAD: &[u8] = b"{\"jsonrpc\":\"2.0\",";
+/// Where the value stands in it.
+const HEAD_VERSION: Span = Span { start: 11, end: 16 };
 
 /// What is wrong in the text itself, before it is asked whether the parts make a message.
 enum Broken {
@@ -82,16 +89,22 @@ pub(crate) fn scan(bytes: Bytes, limits: &ScanLimits) -> Result<(Kind, Envelope)
 
 /// Passes the whole text and notes the members of the envelope.
 fn walk(scanner: &mut Scanner<'_>, members: &mut Members) -> Result<(), Broken> {
+    if scanner.literal(HEAD).is_ok() {
+        members.jsonrpc = HEAD_VERSION;
+        scanner.blanks();
+        more_members(scanner, 1, |member, bytes| members.note(member, bytes))?;
+        return end(scanner);
+    }
     scanner.blanks();
     match scanner.peek() {
         Some(b'{') => {}
         Some(first) => {
-            scanner.value(0)?;
+            let _ = scanner.value(0)?;
             return end(scanner).and(Err(Broken::NotAnObject(first)));
         }
         None => return Err(ScanError::Syntax.into()),
     }
-    each_member(scanner, 1, |bytes, key, escaped, value| members.note(bytes, key, escaped, value))?;
+    each_member(scanner, 1, |member, bytes| members.note(member, bytes))?;
     end(scanner)
 }
 
@@ -100,22 +113,43 @@ fn end(scanner: &mut Scanner<'_>) -> Result<(), Broken> {
     if scanner.at_end() { Ok(()) } else { Err(ScanError::Syntax.into()) }
 }
 
+/// One member of an object, and where it stands.
+pub(crate) struct Member {
+    /// Between the quotes.
+    pub(crate) key: Span,
+    pub(crate) key_escaped: bool,
+    pub(crate) value: Span,
+    /// Whether it is a string with an escape in it.
+    pub(crate) value_escaped: bool,
+}
+
 /// Passes the object that stands here, `open` containers being open inside it, and shows each member.
 pub(crate) fn each_member(
     scanner: &mut Scanner<'_>,
     open: u32,
-    mut member: impl FnMut(&[u8], Span, bool, Span),
+    show: impl FnMut(Member, &[u8]),
 ) -> Result<(), ScanError> {
     scanner.take(b'{')?;
     scanner.blanks();
     if scanner.take(b'}').is_ok() {
         return Ok(());
     }
+    more_members(scanner, open, show)
+}
+
+/// Passes what is left of an object from before a key on.
+#[inline]
+fn more_members(
+    scanner: &mut Scanner<'_>,
+    open: u32,
+    mut show: impl FnMut(Member, &[u8]),
+) -> Result<(), ScanError> {
     loop {
-        let (key, escaped) = scanner.key()?;
+        let (key, key_escaped) = scanner.key()?;
         let start = scanner.at();
-        scanner.value(open)?;
-        member(scanner.bytes(), key, escaped, Span::new(start, scanner.at()));
+        let value_escaped = scanner.value(open)?;
+        let value = Span::new(start, scanner.at());
+        show(Member { key, key_escaped, value, value_escaped }, scanner.bytes());
         scanner.blanks();
         if scanner.take(b'}').is_ok() {
             return Ok(());
@@ -127,15 +161,16 @@ pub(crate) fn each_member(
 
 impl Members {
     #[inline]
-    fn note(&mut self, bytes: &[u8], key: Span, escaped: bool, value: Span) {
-        let name = key.of(bytes);
-        if escaped {
+    fn note(&mut self, member: Member, bytes: &[u8]) {
+        let name = member.key.of(bytes);
+        self.escaped |= member.value_escaped;
+        if member.key_escaped {
             // A lone surrogate makes no name of ours, and neither does what is too long to be one.
             if let Some(name) = Some(name).filter(|name| name.len() <= MAX_KEY).and_then(unescape) {
-                self.set(name.as_bytes(), value);
+                self.set(name.as_bytes(), member.value);
             }
         } else {
-            self.set(name, value);
+            self.set(name, member.value);
         }
     }
 
@@ -176,11 +211,13 @@ fn classify(bytes: &[u8], members: &Members, limits: &ScanLimits) -> Result<(Kin
         None => {}
         Some(b"null") if null_id_allowed => {}
         Some(text) if text.len() > limits.max_id_bytes => return Err(Fault::IdTooLong),
+        Some([b'"', ..]) if !members.escaped => {}
         Some(text) => drop(Id::from_json(text).ok_or(Fault::IdKind)?),
     }
     if members.method.is_some() {
-        if !is_text(members.method.of(bytes)) {
-            return Err(Fault::Method);
+        match members.method.of(bytes) {
+            [b'"', inside @ .., b'"'] if !members.escaped || unescape(inside).is_some() => {}
+            _ => return Err(Fault::Method),
         }
         if members.params.is_some() && !matches!(members.params.of(bytes).first(), Some(b'{' | b'[')) {
             return Err(Fault::Params);
@@ -207,14 +244,6 @@ fn is_version(text: &[u8]) -> bool {
         [b'"', inside @ .., b'"'] if inside.contains(&b'\\') => {
             unescape(inside).is_some_and(|text| text == "2.0")
         }
-        _ => false,
-    }
-}
-
-/// Whether a value that passed the scan is a string without lone surrogates.
-fn is_text(value: &[u8]) -> bool {
-    match value {
-        [b'"', inside @ .., b'"'] => memchr::memchr(b'\\', inside).is_none() || unescape(inside).is_some(),
         _ => false,
     }
 }

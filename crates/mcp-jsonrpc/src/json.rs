@@ -145,12 +145,14 @@ impl<'a> Object<'a> {
     pub fn get(&self, key: &str) -> Option<&'a [u8]> {
         let mut found = None;
         let mut scanner = Scanner::new(self.0, MAX_DEPTH);
-        let passed = each_member(&mut scanner, 1, |bytes, name, escaped, value| {
-            let name = name.of(bytes);
-            let same =
-                if escaped { unescape(name).is_some_and(|name| name == key) } else { name == key.as_bytes() };
+        let passed = each_member(&mut scanner, 1, |member, bytes| {
+            let name = member.key.of(bytes);
+            let same = match member.key_escaped {
+                true => unescape(name).is_some_and(|name| name == key),
+                false => name == key.as_bytes(),
+            };
             if same {
-                found = Some(value);
+                found = Some(member.value);
             }
         });
         passed.ok().and(found).map(|span| span.of(self.0))

@@ -219,17 +219,17 @@ impl<'a> Scanner<'a> {
         Ok((span, escaped))
     }
 
-    /// Passes one whole value that stands inside `open` containers.
+    /// Passes one whole value that stands inside `open` containers; says whether it is a string with an escape.
     #[inline]
-    pub(crate) fn value(&mut self, open: u32) -> Scan<()> {
+    pub(crate) fn value(&mut self, open: u32) -> Scan<bool> {
         match self.rest {
             // What most members of an envelope are.
             [b'"', rest @ ..] => {
                 self.rest = rest;
-                self.string().map(drop)
+                self.string()
             }
-            [b'{' | b'[', ..] => self.containers(open),
-            _ => self.word(),
+            [b'{' | b'[', ..] => self.containers(open).map(|()| false),
+            _ => self.word().map(|()| false),
         }
     }
 
@@ -389,7 +389,8 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn literal(&mut self, literal: &[u8]) -> Scan<()> {
+    /// Passes just this text, or says that something else stands here.
+    pub(crate) fn literal(&mut self, literal: &[u8]) -> Scan<()> {
         self.rest = self.rest.strip_prefix(literal).ok_or(ScanError::Syntax)?;
         Ok(())
     }
@@ -412,7 +413,7 @@ pub(crate) fn whole_value(bytes: &[u8], open: u32, max_depth: u32) -> Scan<bool>
     u32::try_from(bytes.len()).map_err(|_| ScanError::Syntax)?;
     let mut scanner = Scanner::new(bytes, max_depth);
     scanner.blanks();
-    scanner.value(open)?;
+    let _ = scanner.value(open)?;
     scanner.blanks();
     if scanner.at_end() { Ok(scanner.breaks()) } else { Err(ScanError::Syntax) }
 }

@@ -6,67 +6,91 @@
 use serde::ser::{self, Error as _, Impossible, Serialize, Serializer};
 use serde_json::Error;
 
-use crate::scan::{MAX_DEPTH, Survey, next_stop};
+use crate::scan::{MAX_DEPTH, Survey, next_stop, whole_value};
 
 /// The names by which serde_json passes text through: `RawValue`, and `Number` with its feature `arbitrary_precision`.
 const RAW: [&str; 2] = ["$serde_json::private::RawValue", "$serde_json::private::Number"];
 
-/// Writes one value at the end of a text.
-pub(crate) struct Writer<'a> {
-    out: &'a mut Vec<u8>,
-    /// Containers that are open around it.
-    depth: u32,
+/// Appends a value as it stands inside `open` containers, and says whether what was written is JSON for certain.
+///
+/// It is, unless a `Serialize` does what none should: swallows an error, leaves a bracket open, gives keys without
+/// values. The text is to be scanned then.
+pub(crate) fn write<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T, open: u32) -> Result<bool, Error> {
+    let mut page = Page { text: std::mem::take(out), open, sound: true };
+    let written = value.serialize(Writer(&mut page));
+    *out = page.text;
+    written.map(|()| page.sound && page.open == open)
 }
 
+/// A text in the making.
+struct Page {
+    text: Vec<u8>,
+    /// Containers that are open where it ends.
+    open: u32,
+    /// Whether nothing was seen that makes it doubtful that it is JSON.
+    sound: bool,
+}
+
+impl Page {
+    /// Text that stands for itself: one value, on one line.
+    fn raw(&mut self, text: &str) {
+        let breaks = whole_value(text.as_bytes(), self.open, MAX_DEPTH);
+        self.sound &= breaks == Ok(false);
+        self.text.extend_from_slice(text.as_bytes());
+    }
+}
+
+/// Writes one value at the end of a page.
+struct Writer<'a>(&'a mut Page);
+
 /// What is inside of brackets that are open.
-pub(crate) struct Inside<'a> {
-    out: &'a mut Vec<u8>,
-    depth: u32,
+struct Inside<'a> {
+    page: &'a mut Page,
     is_first: bool,
-    /// What closes it.
+    /// A key of a map has no value yet.
+    wants_value: bool,
+    /// What closes it: a bracket for each level.
     close: &'static [u8],
 }
 
 impl<'a> Writer<'a> {
-    pub(crate) fn new(out: &'a mut Vec<u8>, depth: u32) -> Self {
-        Self { out, depth }
-    }
-
-    fn open(self, levels: u32, open: &[u8], close: &'static [u8]) -> Result<Inside<'a>, Error> {
-        let depth = self.depth + levels;
-        if depth > MAX_DEPTH {
+    fn open(self, open: &[u8], close: &'static [u8]) -> Result<Inside<'a>, Error> {
+        let page = self.0;
+        let levels = close.len() as u32; // one or two
+        if page.open + levels > MAX_DEPTH {
             return Err(Error::custom("nested too deeply"));
         }
-        self.out.extend_from_slice(open);
-        Ok(Inside { out: self.out, depth, is_first: true, close })
+        page.open += levels;
+        page.text.extend_from_slice(open);
+        Ok(Inside { page, is_first: true, wants_value: false, close })
     }
 
     /// Opens an object with the name of a variant, and what that holds.
     fn open_variant(self, variant: &str, open: u8, close: &'static [u8]) -> Result<Inside<'a>, Error> {
-        let inside = self.open(2, b"{", close)?;
-        write_string(inside.out, variant);
-        inside.out.extend_from_slice(&[b':', open]);
+        let inside = self.open(b"{", close)?;
+        write_string(&mut inside.page.text, variant);
+        inside.page.text.extend_from_slice(&[b':', open]);
         Ok(inside)
     }
 
-    /// What serde_json makes of it.
-    fn like_serde_json<T: Serialize>(self, value: T) -> Result<(), Error> {
-        serde_json::to_writer(self.out, &value)
+    /// What serde_json makes of a number.
+    fn like_serde_json<T: Serialize>(self, number: T) -> Result<(), Error> {
+        serde_json::to_writer(&mut self.0.text, &number)
     }
 
     fn text(self, text: &[u8]) -> Result<(), Error> {
-        self.out.extend_from_slice(text);
+        self.0.text.extend_from_slice(text);
         Ok(())
     }
 
     fn unsigned(self, number: u64) -> Result<(), Error> {
-        write_digits(self.out, number);
+        write_digits(&mut self.0.text, number);
         Ok(())
     }
 
     fn signed(self, number: i64) -> Result<(), Error> {
         if number < 0 {
-            self.out.push(b'-');
+            self.0.text.push(b'-');
         }
         self.unsigned(number.unsigned_abs())
     }
@@ -76,12 +100,15 @@ impl Inside<'_> {
     /// A comma, but before the first.
     fn next(&mut self) {
         if !std::mem::take(&mut self.is_first) {
-            self.out.push(b',');
+            self.page.text.push(b',');
         }
     }
 
     fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        value.serialize(Writer { out: self.out, depth: self.depth })
+        let written = value.serialize(Writer(self.page));
+        // Whoever goes on after an error leaves half a value behind.
+        self.page.sound &= written.is_ok();
+        written
     }
 
     fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
@@ -91,13 +118,15 @@ impl Inside<'_> {
 
     fn field<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Error> {
         self.next();
-        write_string(self.out, key);
-        self.out.push(b':');
+        write_string(&mut self.page.text, key);
+        self.page.text.push(b':');
         self.value(value)
     }
 
     fn close(self) -> Result<(), Error> {
-        self.out.extend_from_slice(self.close);
+        self.page.open -= self.close.len() as u32;
+        self.page.sound &= !self.wants_value;
+        self.page.text.extend_from_slice(self.close);
         Ok(())
     }
 }
@@ -170,7 +199,7 @@ impl<'a> Serializer for Writer<'a> {
     }
 
     fn serialize_str(self, value: &str) -> Result<(), Error> {
-        write_string(self.out, value);
+        write_string(&mut self.0.text, value);
         Ok(())
     }
 
@@ -213,21 +242,21 @@ impl<'a> Serializer for Writer<'a> {
         variant: &'static str,
         value: &T,
     ) -> Result<(), Error> {
-        let mut object = self.open(1, b"{", b"}")?;
+        let mut object = self.open(b"{", b"}")?;
         object.field(variant, value)?;
         object.close()
     }
 
     fn serialize_seq(self, _: Option<usize>) -> Result<Inside<'a>, Error> {
-        self.open(1, b"[", b"]")
+        self.open(b"[", b"]")
     }
 
     fn serialize_tuple(self, _: usize) -> Result<Inside<'a>, Error> {
-        self.open(1, b"[", b"]")
+        self.open(b"[", b"]")
     }
 
     fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Inside<'a>, Error> {
-        self.open(1, b"[", b"]")
+        self.open(b"[", b"]")
     }
 
     fn serialize_tuple_variant(
@@ -241,14 +270,14 @@ impl<'a> Serializer for Writer<'a> {
     }
 
     fn serialize_map(self, _: Option<usize>) -> Result<Inside<'a>, Error> {
-        self.open(1, b"{", b"}")
+        self.open(b"{", b"}")
     }
 
     fn serialize_struct(self, name: &'static str, _: usize) -> Result<Fields<'a>, Error> {
         if RAW.contains(&name) {
-            return Ok(Fields::Raw(self.out));
+            return Ok(Fields::Raw { page: self.0, is_there: false });
         }
-        self.open(1, b"{", b"}").map(Fields::Object)
+        self.open(b"{", b"}").map(Fields::Object)
     }
 
     fn serialize_struct_variant(
@@ -262,56 +291,29 @@ impl<'a> Serializer for Writer<'a> {
     }
 }
 
-impl ser::SerializeSeq for Inside<'_> {
-    type Ok = ();
-    type Error = Error;
+/// The four traits of what is written as an array.
+macro_rules! array {
+    ($($shape:ident::$element:ident),*) => {$(
+        impl ser::$shape for Inside<'_> {
+            type Ok = ();
+            type Error = Error;
 
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        self.element(value)
-    }
+            fn $element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+                self.element(value)
+            }
 
-    fn end(self) -> Result<(), Error> {
-        self.close()
-    }
+            fn end(self) -> Result<(), Error> {
+                self.close()
+            }
+        }
+    )*};
 }
 
-impl ser::SerializeTuple for Inside<'_> {
-    type Ok = ();
-    type Error = Error;
-
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        self.element(value)
-    }
-
-    fn end(self) -> Result<(), Error> {
-        self.close()
-    }
-}
-
-impl ser::SerializeTupleStruct for Inside<'_> {
-    type Ok = ();
-    type Error = Error;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        self.element(value)
-    }
-
-    fn end(self) -> Result<(), Error> {
-        self.close()
-    }
-}
-
-impl ser::SerializeTupleVariant for Inside<'_> {
-    type Ok = ();
-    type Error = Error;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        self.element(value)
-    }
-
-    fn end(self) -> Result<(), Error> {
-        self.close()
-    }
+array! {
+    SerializeSeq::serialize_element,
+    SerializeTuple::serialize_element,
+    SerializeTupleStruct::serialize_field,
+    SerializeTupleVariant::serialize_field
 }
 
 impl ser::SerializeMap for Inside<'_> {
@@ -320,12 +322,15 @@ impl ser::SerializeMap for Inside<'_> {
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Error> {
         self.next();
-        write_key(self.out, key)?;
-        self.out.push(b':');
-        Ok(())
+        self.page.sound &= !std::mem::replace(&mut self.wants_value, true);
+        let written = write_key(self.page, key);
+        self.page.text.push(b':');
+        self.page.sound &= written.is_ok();
+        written
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+        self.page.sound &= std::mem::take(&mut self.wants_value);
         self.value(value)
     }
 
@@ -348,10 +353,13 @@ impl ser::SerializeStructVariant for Inside<'_> {
 }
 
 /// The fields of a struct.
-pub(crate) enum Fields<'a> {
+enum Fields<'a> {
     Object(Inside<'a>),
-    /// One, which is text that stands for itself. It is scanned like everything else.
-    Raw(&'a mut Vec<u8>),
+    /// One, which is text that stands for itself.
+    Raw {
+        page: &'a mut Page,
+        is_there: bool,
+    },
 }
 
 impl ser::SerializeStruct for Fields<'_> {
@@ -361,14 +369,22 @@ impl ser::SerializeStruct for Fields<'_> {
     fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Error> {
         match self {
             Self::Object(object) => object.field(key, value),
-            Self::Raw(out) => value.serialize(Text(|text: &str| out.extend_from_slice(text.as_bytes()))),
+            Self::Raw { page, is_there } => {
+                page.sound &= !std::mem::replace(is_there, true);
+                let written = value.serialize(Text(|text: &str| page.raw(text)));
+                page.sound &= written.is_ok();
+                written
+            }
         }
     }
 
     fn end(self) -> Result<(), Error> {
         match self {
             Self::Object(object) => object.close(),
-            Self::Raw(_) => Ok(()),
+            Self::Raw { page, is_there } => {
+                page.sound &= is_there;
+                Ok(())
+            }
         }
     }
 }
@@ -493,13 +509,16 @@ impl<T: Serialize + ?Sized> Serialize for OneKey<'_, T> {
     }
 }
 
-fn write_key<T: Serialize + ?Sized>(out: &mut Vec<u8>, key: &T) -> Result<(), Error> {
-    if key.serialize(Text(|text: &str| write_string(out, text))).is_ok() {
+fn write_key<T: Serialize + ?Sized>(page: &mut Page, key: &T) -> Result<(), Error> {
+    let start = page.text.len();
+    if key.serialize(Text(|text: &str| write_string(&mut page.text, text))).is_ok() {
         return Ok(());
     }
+    page.text.truncate(start);
     let map = serde_json::to_vec(&OneKey(key))?;
     let key = map.strip_prefix(b"{").and_then(|map| map.strip_suffix(b":null}"));
-    out.extend_from_slice(key.unwrap_or_default());
+    page.sound &= key.is_some();
+    page.text.extend_from_slice(key.unwrap_or_default());
     Ok(())
 }
 
@@ -517,12 +536,15 @@ fn write_digits(out: &mut Vec<u8>, mut number: u64) {
     out.extend_from_slice(digits.get(at..).unwrap_or_default());
 }
 
+/// Room for the quotes of a string and for what closes a message behind it: a long one is not moved for that.
+const AROUND: usize = 64;
+
 /// A string in quotes, with what has to be escaped.
 fn write_string(out: &mut Vec<u8>, text: &str) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let mut rest = text.as_bytes();
     let survey = Survey::for_strings(rest);
-    out.reserve(rest.len() + 2);
+    out.reserve(rest.len() + AROUND);
     out.push(b'"');
     loop {
         let (plain, behind) = rest.split_at(next_stop(rest, survey));

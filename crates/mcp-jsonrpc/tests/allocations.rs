@@ -70,15 +70,16 @@ fn a_built_message_is_one_allocation() {
 }
 
 #[test]
-fn a_built_message_holds_no_spare_room() {
+fn a_built_message_holds_little_spare_room() {
     for len in [10, 1000, 60_000, 70_000, 300_000] {
         let text = "x".repeat(len);
         drop(Response::result(&1.into(), &text).unwrap());
         let mut built = None;
         let held = measure(|| built = Some(Response::result(&1.into(), &text).unwrap())).bytes_current;
         let message = built.unwrap();
-        // The scratch may stay behind or go, so it can be less.
-        assert!(held <= message.len() as i64, "{held} for {}", message.len());
+        // A long text is not moved for an eighth of it. The scratch may stay behind or go, so it can be less.
+        let most = if len > 64 * 1024 { message.len() + message.len() / 8 } else { message.len() };
+        assert!(held <= most as i64, "{held} for {}", message.len());
     }
 }
 

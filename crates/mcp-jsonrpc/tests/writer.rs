@@ -7,7 +7,10 @@ use std::fmt::Debug;
 use mcp_jsonrpc::Json;
 use proptest::prelude::*;
 use serde::Serialize;
-use serde::ser::{SerializeStructVariant, SerializeTupleStruct, SerializeTupleVariant, Serializer};
+use serde::ser::{
+    Error as _, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTupleStruct,
+    SerializeTupleVariant, Serializer,
+};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -152,6 +155,125 @@ fn text_that_stands_for_itself() {
         let theirs = serde_json::to_string(&[&raw]).unwrap().replace('\n', " ");
         assert_eq!(String::from_utf8_lossy(ours.as_bytes()), theirs);
     }
+}
+
+/// Fails, some of them with half a value written.
+struct Failing(u8);
+
+impl Serialize for Failing {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            0 => {}
+            1 => serializer.serialize_seq(None)?.serialize_element(&1)?,
+            2 => serializer.serialize_map(None)?.serialize_key("a")?,
+            3 => drop(serializer.serialize_str("a")?),
+            _ => serializer.serialize_struct("a", 1)?.serialize_field("a", &Failing(0))?,
+        }
+        Err(S::Error::custom("on purpose"))
+    }
+}
+
+/// Does what no `Serialize` should, and says that all is well.
+struct Wrong(u8);
+
+impl Serialize for Wrong {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            // Swallows the error of an element.
+            how @ 0..5 => {
+                let mut seq = serializer.serialize_seq(None)?;
+                let _ = seq.serialize_element(&Failing(how));
+                seq.end()
+            }
+            // Of a value, and of a key.
+            how @ 5..10 => {
+                let mut map = serializer.serialize_map(None)?;
+                map.serialize_key("a")?;
+                let _ = map.serialize_value(&Failing(how - 5));
+                map.end()
+            }
+            how @ 10..15 => {
+                let mut map = serializer.serialize_map(None)?;
+                let _ = map.serialize_key(&Failing(how - 10));
+                map.serialize_value(&1)?;
+                map.end()
+            }
+            // Of a field.
+            how @ 15..20 => {
+                let mut object = serializer.serialize_struct("a", 1)?;
+                let _ = object.serialize_field("a", &Failing(how - 15));
+                object.end()
+            }
+            // Gives keys without values, and values without keys.
+            20 => {
+                let mut map = serializer.serialize_map(None)?;
+                map.serialize_key("a")?;
+                map.end()
+            }
+            21 => {
+                let mut map = serializer.serialize_map(None)?;
+                map.serialize_key("a")?;
+                map.serialize_key("b")?;
+                map.serialize_value(&1)?;
+                map.end()
+            }
+            22 => {
+                let mut map = serializer.serialize_map(None)?;
+                map.serialize_value(&1)?;
+                map.end()
+            }
+            // Passes text through that is no JSON, and none at all.
+            23..26 => {
+                let text = ["{", "", "1 2"][usize::from(self.0 - 23)];
+                let mut raw = serializer.serialize_struct("$serde_json::private::RawValue", 1)?;
+                raw.serialize_field("$serde_json::private::RawValue", text)?;
+                raw.end()
+            }
+            26 => serializer.serialize_struct("$serde_json::private::RawValue", 0)?.end(),
+            // Two texts, of which each is JSON.
+            27 => {
+                let mut raw = serializer.serialize_struct("$serde_json::private::RawValue", 2)?;
+                raw.serialize_field("$serde_json::private::RawValue", "[1]")?;
+                raw.serialize_field("$serde_json::private::RawValue", "[2]")?;
+                raw.end()
+            }
+            // No text, and the error swallowed.
+            _ => {
+                let mut raw = serializer.serialize_struct("$serde_json::private::RawValue", 1)?;
+                let _ = raw.serialize_field("$serde_json::private::RawValue", &1);
+                raw.end()
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_wrong_serialize_leaves_behind_is_no_message() {
+    for how in 0..29 {
+        for inside in [false, true] {
+            let text = match inside {
+                false => Json::new(&Wrong(how)),
+                true => Json::new(&(1, Wrong(how), "more")),
+            };
+            // Some of them make JSON of a kind; none of them makes what is none.
+            if let Ok(text) = text {
+                let read = serde_json::from_slice::<Value>(text.as_bytes());
+                assert!(read.is_ok(), "{how} {inside}: {:?}", String::from_utf8_lossy(text.as_bytes()));
+            }
+        }
+    }
+}
+
+#[test]
+fn text_that_stands_for_itself_is_looked_at_with_its_depth() {
+    let deep = |levels: usize| {
+        RawValue::from_string(format!("{}{}", "[".repeat(levels), "]".repeat(levels))).unwrap()
+    };
+    // One level is the message's, and one the tuple's.
+    assert!(Json::new(&(deep(126),)).is_ok());
+    assert!(Json::new(&(deep(127),)).is_err());
+    let broken = RawValue::from_string("[1,\n2]".to_owned()).unwrap();
+    assert_eq!(Json::new(&("a\n", broken)).unwrap().as_bytes(), br#"["a\n",[1, 2]]"#);
 }
 
 #[test]
