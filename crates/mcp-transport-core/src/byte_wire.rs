@@ -1,5 +1,6 @@
 //! A wire from any byte stream and a codec.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
@@ -22,6 +23,12 @@ const READ_MAX: usize = 64 * 1024;
 const WRITE_HIGH: usize = 256 * 1024;
 /// Larger messages are written from where they are; smaller ones are cheaper to copy together.
 const COPY_MAX: usize = 16 * 1024;
+thread_local! {
+    /// A read buffer that an idle connection left behind: the next one to read on this thread takes it, so that lines
+    /// which come alone need none of their own. One for each thread, of at most `READ_MAX`.
+    static SPARE: Cell<BytesMut> = Cell::default();
+}
+
 /// Slices in one vectored write; the systems allow 1,024, and few messages are that large.
 const MAX_SLICES: usize = 16;
 
@@ -181,14 +188,21 @@ where
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         // A message keeps the buffer alive that it was read into, so what is left of one is used to the last eighth.
         if self.read.capacity() - self.read.len() < self.next_read / 8 {
+            if self.read.capacity() == 0 {
+                self.read = SPARE.try_with(Cell::take).unwrap_or_default();
+            }
             self.read.reserve(self.next_read);
         }
         let room = self.read.capacity() - self.read.len();
         // The future holds nothing but these two references, so one for each poll loses nothing.
         let polled = pin!(self.reader.read_buf(&mut self.read)).poll(cx);
         if polled.is_pending() && self.read.is_empty() {
-            // An idle connection keeps no buffer.
-            self.read = BytesMut::new();
+            // An idle connection keeps no buffer; if no message does either, another one may have it.
+            let mut read = std::mem::take(&mut self.read);
+            if read.try_reclaim(READ_MIN) && read.capacity() <= READ_MAX {
+                // A thread that is ending has no place for it.
+                let _ = SPARE.try_with(|spare| spare.set(read));
+            }
         }
         let count = ready!(polled)?;
         self.next_read = match count {

@@ -138,6 +138,7 @@ impl Connection {
         let _entered = span.enter();
         let mut settled = 0;
         loop {
+            let calls = self.session.calls();
             match self.phase {
                 Phase::Closed => return Poll::Ready(None),
                 Phase::Closing => {
@@ -151,7 +152,7 @@ impl Connection {
                 }
                 _ => {}
             }
-            self.follow(self.session.poll_wish(cx));
+            self.follow(self.session.wished());
             if matches!(self.phase, Phase::Closing) {
                 continue;
             }
@@ -176,7 +177,9 @@ impl Connection {
                 // There may be more to read: let others have their turn, then go on.
                 cx.waker().wake_by_ref();
             }
-            return Poll::Pending;
+            if self.session.sleeps(calls, cx) {
+                return Poll::Pending;
+            }
         }
     }
 
@@ -214,16 +217,16 @@ impl Connection {
             return Poll::Pending;
         }
         if let Some(scanned) = self.intake.unpack() {
-            self.read_since_write += 1;
+            self.note_read();
             return Poll::Ready(self.take(scanned, None));
         }
         match ready!(self.wire.poll_recv(cx)) {
             Ok(frame) => {
-                self.read_since_write += 1;
+                self.note_read();
                 Poll::Ready(match self.intake.open(frame, &self.session.limits) {
                     Opened::Scanned(scanned, context) => self.take(scanned, context),
                     Opened::Request(request, context, outlet) => {
-                        self.session.take_request(request, &context, outlet)
+                        self.session.sort_request(request, &context, outlet)
                     }
                     Opened::Undelivered(id, error) => {
                         tracing::debug!(%id, %error, "a request was not delivered");
@@ -236,6 +239,14 @@ impl Connection {
                 Poll::Ready(None)
             }
         }
+    }
+
+    /// What is read in one go came in at one time.
+    fn note_read(&mut self) {
+        if self.read_since_write == 0 {
+            self.session.counters.stamp_received();
+        }
+        self.read_since_write += 1;
     }
 
     fn input_ended(&mut self, reason: CloseReason) {
@@ -259,7 +270,7 @@ impl Connection {
         let taken = match scanned {
             Ok(message) => {
                 trace_message("in", &message);
-                self.session.take(message, context)
+                self.session.sort(message, context)
             }
             Err(malformed) => {
                 tracing::warn!(
@@ -268,7 +279,7 @@ impl Connection {
                     bytes = malformed.input_len(),
                     "malformed input"
                 );
-                self.session.take_malformed(malformed, context)
+                self.session.sort_malformed(malformed, context)
             }
         };
         match taken {
@@ -306,17 +317,12 @@ impl Connection {
     /// What is to be written next.
     fn poll_out(&mut self, cx: &mut TaskContext<'_>) -> Option<Message> {
         self.refusal_next = !self.refusal_next;
-        if !self.refusal_next
+        if (!self.refusal_next || self.refusals.is_empty())
             && let Poll::Ready(Some(message)) = self.outbound.poll_recv(cx)
         {
             return Some(message);
         }
-        let Some(refusal) = self.refusals.pop_front() else {
-            return match self.outbound.poll_recv(cx) {
-                Poll::Ready(message) => message,
-                Poll::Pending => None,
-            };
-        };
+        let refusal = self.refusals.pop_front()?;
         if self.refusals.is_empty() {
             self.refusals = VecDeque::new();
         }
@@ -351,11 +357,15 @@ impl Connection {
     }
 
     fn try_poll_write(&mut self, cx: &mut TaskContext<'_>) -> Poll<std::io::Result<()>> {
+        let mut stamped = false;
         loop {
             ready!(self.wire.poll_ready(cx))?;
             let Some(message) = self.poll_out(cx) else {
                 return self.wire.poll_flush(cx);
             };
+            if !std::mem::replace(&mut stamped, true) {
+                self.session.counters.stamp_sent();
+            }
             let message = self.session.leaves(message);
             self.wire.start_send(message)?;
         }
@@ -363,9 +373,12 @@ impl Connection {
 
     /// Ready when the phase has changed.
     fn poll_end(&mut self, cx: &mut TaskContext<'_>, sent_all: bool) -> Poll<()> {
+        if !matches!(self.phase, Phase::Draining { .. } | Phase::Lingering { .. }) {
+            return Poll::Pending;
+        }
         let done = sent_all
             && self.refusals.is_empty()
-            && self.session.flights().all_landed()
+            && self.session.flights().open() == 0
             && self.outbound.is_empty();
         let (reason, until, done) = match &mut self.phase {
             // While answers can still come in, the calls that wait for them are part of what was accepted.

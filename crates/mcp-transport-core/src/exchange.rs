@@ -73,15 +73,15 @@ impl Exchange {
 #[derive(Debug)]
 pub(crate) enum Way {
     /// With everything else of its session.
-    Session(queue::Sender<Message>),
+    Session,
     /// Into a stream that belongs to it.
     Own(Outlet),
 }
 
 impl Way {
-    pub(crate) fn queue(&self) -> &queue::Sender<Message> {
+    pub(crate) fn queue<'a>(&'a self, session: &'a Session) -> &'a queue::Sender<Message> {
         match self {
-            Self::Session(queue) => queue,
+            Self::Session => &session.outbound,
             Self::Own(outlet) => outlet.queue(),
         }
     }
@@ -89,7 +89,7 @@ impl Way {
     /// Notes a request that was admitted; whether its peer has gone already.
     pub(crate) fn note(&self, flight: Flight) -> bool {
         match self {
-            Self::Session(_) => false,
+            Self::Session => false,
             Self::Own(outlet) => outlet.note(flight),
         }
     }
@@ -165,11 +165,20 @@ impl Responder {
 
     /// The flight lands in every case; the word goes out only while somebody wants it.
     fn last_word(&self, response: Response) {
-        let landing = self.session.flights().land(self.flight);
-        if !landing.wanted || self.way.queue().last_word(response.len(), response.into()).is_err() {
-            count(&self.session.counters.dropped);
+        let queue = self.queue();
+        let (_landing, queued) = {
+            let mut flights = self.session.flights();
+            let landing = flights.land(self.flight);
+            let queued = match landing.wanted {
+                true => queue.put_last_word(response.len(), response.into()),
+                false => Err(response.into()),
+            };
+            (landing, queued)
+        };
+        match queued {
+            Ok(reader) => reader.now(),
+            Err(_) => count(&self.session.counters.dropped),
         }
-        self.session.flights().landed();
         self.session.look_again();
     }
 
@@ -187,7 +196,7 @@ impl Responder {
         self.check_wanted()?;
         self.session.admit_outgoing(notification.len())?;
         let permit =
-            self.way.queue().reserve(notification.len()).await.map_err(|_| self.session.closed_error())?;
+            self.queue().reserve(notification.len()).await.map_err(|_| self.session.closed_error())?;
         // The peer may have cancelled while this waited.
         self.check_wanted()?;
         permit.send(notification.into()).map_err(|_| self.session.closed_error())
@@ -202,13 +211,17 @@ impl Responder {
     pub fn try_notify(&self, notification: Notification) -> Result<Option<Notification>, Error> {
         self.check_wanted()?;
         self.session.admit_outgoing(notification.len())?;
-        match self.way.queue().try_reserve(notification.len()) {
+        match self.queue().try_reserve(notification.len()) {
             Ok(Some(room)) => {
                 room.send(notification.into()).map(|()| None).map_err(|_| self.session.closed_error())
             }
             Ok(None) => Ok(Some(notification)),
             Err(queue::Closed) => Err(self.session.closed_error()),
         }
+    }
+
+    fn queue(&self) -> &queue::Sender<Message> {
+        self.way.queue(&self.session)
     }
 
     fn check_wanted(&self) -> Result<(), Error> {
@@ -227,7 +240,7 @@ impl Responder {
     ///
     /// Legacy era only. MCP 2026-07-28, basic: servers do not initiate requests.
     pub fn caller(&self) -> Caller {
-        Caller::on(self.session.clone(), self.way.queue().clone())
+        Caller::on(self.session.clone(), self.queue().clone())
     }
 
     /// Whether the peer has given up: it cancelled, or the connection has ended.
@@ -252,7 +265,7 @@ impl Responder {
     /// Its own way back, if it has one.
     pub(crate) fn own_way(&self) -> Option<&queue::Sender<Message>> {
         match &self.way {
-            Way::Session(_) => None,
+            Way::Session => None,
             Way::Own(outlet) => Some(outlet.queue()),
         }
     }

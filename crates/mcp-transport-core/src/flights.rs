@@ -16,8 +16,6 @@ pub(crate) struct Flights {
     slots: Vec<Slot>,
     free: Vec<u32>,
     open: u32,
-    /// Ended, with their answer on its way to the queue.
-    landing: u32,
     next: u32,
 }
 
@@ -43,11 +41,6 @@ impl Flights {
         self.open
     }
 
-    /// Whether no answer is to be expected any more: nothing is open, and what has landed is in its queue.
-    pub(crate) fn all_landed(&self) -> bool {
-        self.open == 0 && self.landing == 0
-    }
-
     /// Admits one more, unless `max` are open.
     pub(crate) fn admit(&mut self, id: &Id, max: u32) -> Option<Flight> {
         if self.open >= max {
@@ -71,12 +64,11 @@ impl Flights {
         self.slots.get_mut(flight.place as usize).filter(|slot| slot.running && slot.serial == flight.serial)
     }
 
-    /// Ends an exchange: its place is free from now on, and [`Flights::landed`] follows once the answer is queued.
+    /// Ends an exchange: its place is free from now on.
     ///
     /// The place has to be free before the peer can see the answer, and a connection that drains must not end between
-    /// the two; so there are two steps.
+    /// the two; so the answer is queued while this table is locked.
     pub(crate) fn land(&mut self, flight: Flight) -> Landing {
-        self.landing += 1;
         let Some(slot) = self.slot(flight) else { return Landing { wanted: false, _waker: None } };
         slot.running = false;
         let landing = Landing { wanted: !slot.given_up, _waker: slot.waker.take() };
@@ -86,11 +78,6 @@ impl Flights {
             (self.slots, self.free) = (Vec::new(), Vec::new());
         }
         landing
-    }
-
-    /// The answer is in its queue, or was given up.
-    pub(crate) fn landed(&mut self) {
-        self.landing -= 1;
     }
 
     /// The peer has given up on its request with this id.

@@ -83,13 +83,13 @@ impl Counters {
         u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
     }
 
-    pub(crate) fn note_received(&self) {
-        self.received.fetch_add(1, Relaxed);
+    /// Something came in just now.
+    pub(crate) fn stamp_received(&self) {
         self.received_at.store(self.now(), Relaxed);
     }
 
-    pub(crate) fn note_sent(&self) {
-        self.sent.fetch_add(1, Relaxed);
+    /// Something went out just now.
+    pub(crate) fn stamp_sent(&self) {
         self.sent_at.store(self.now(), Relaxed);
     }
 

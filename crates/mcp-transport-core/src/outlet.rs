@@ -144,7 +144,10 @@ impl ResponseStream {
     fn leaves(&self, message: Message) -> Message {
         let session = self.shared.state().session.clone();
         match session {
-            Some(session) => session.leaves(message),
+            Some(session) => {
+                session.counters.stamp_sent();
+                session.leaves(message)
+            }
             None => message.one_line(),
         }
     }

@@ -6,10 +6,13 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
+
+use crate::pending::Wake;
 
 /// A ring that grew beyond this is given back once it is empty.
 const KEEP_SLOTS: usize = 256;
@@ -24,7 +27,8 @@ pub fn channel<T>(max_bytes: u32, max_count: u32) -> (Sender<T>, Receiver<T>) {
     // The semaphore's own maximum is smaller than this only where addresses have 32 bits.
     let max_bytes = max_bytes.clamp(1, u32::try_from(Semaphore::MAX_PERMITS).unwrap_or(u32::MAX));
     let inner = Arc::new(Inner {
-        state: Mutex::new(State { items: VecDeque::new(), reader: None, closed: false, last_words: (0, 0) }),
+        state: Mutex::new(State { items: VecDeque::new(), reader: None, closed: false }),
+        last_words: LastWords::default(),
         room: Arc::new(Semaphore::new(max_bytes as usize)),
         max_bytes,
         unit: max_bytes.div_ceil(max_count.max(1)),
@@ -34,6 +38,7 @@ pub fn channel<T>(max_bytes: u32, max_count: u32) -> (Sender<T>, Receiver<T>) {
 
 struct Inner<T> {
     state: Mutex<State<T>>,
+    last_words: LastWords,
     room: Arc<Semaphore>,
     max_bytes: u32,
     unit: u32,
@@ -44,8 +49,25 @@ struct State<T> {
     reader: Option<Waker>,
     /// Nothing comes in any more; what is in can still be taken.
     closed: bool,
-    /// Last words that wait: how many, and their bytes.
-    last_words: (usize, usize),
+}
+
+/// Last words that wait. They are changed under the lock of the state, and looked at for each message without it.
+#[derive(Default)]
+struct LastWords {
+    count: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+impl LastWords {
+    fn add(&self, len: usize) {
+        self.count.store(self.count.load(Relaxed) + 1, Relaxed);
+        self.bytes.store(self.bytes.load(Relaxed) + len, Relaxed);
+    }
+
+    fn remove(&self, len: usize) {
+        self.count.store(self.count.load(Relaxed) - 1, Relaxed);
+        self.bytes.store(self.bytes.load(Relaxed) - len, Relaxed);
+    }
 }
 
 struct Slot<T> {
@@ -71,23 +93,33 @@ impl<T> Inner<T> {
         u32::try_from(len).unwrap_or(u32::MAX).clamp(self.unit, self.max_bytes)
     }
 
-    fn push(&self, item: T, room: Room) -> Result<(), Closed> {
-        let reader = {
-            let mut state = self.state();
-            if state.closed {
-                return Err(Closed);
-            }
-            if let Room::LastWord(len) = room {
-                state.last_words.0 += 1;
-                state.last_words.1 += len;
-            }
-            state.items.push_back(Slot { item, room });
-            state.reader.take()
-        };
-        if let Some(reader) = reader {
-            reader.wake();
+    /// Puts an item in; who waits for it is to be woken outside whatever lock is held. A closed queue gives it back.
+    fn put(&self, item: T, room: Room) -> Result<Wake, T> {
+        let mut state = self.state();
+        if state.closed {
+            return Err(item);
         }
-        Ok(())
+        if let Room::LastWord(len) = room {
+            self.last_words.add(len);
+        }
+        state.items.push_back(Slot { item, room });
+        Ok(Wake(state.reader.take()))
+    }
+
+    fn push(&self, item: T, room: Room) -> Result<(), Closed> {
+        self.put(item, room).map(Wake::now).map_err(|_| Closed)
+    }
+
+    /// Takes the first item out.
+    fn take(&self, state: &mut State<T>) -> Option<Slot<T>> {
+        let slot = state.items.pop_front()?;
+        if let Room::LastWord(len) = slot.room {
+            self.last_words.remove(len);
+        }
+        if state.items.is_empty() && state.items.capacity() > KEEP_SLOTS {
+            state.items = VecDeque::new();
+        }
+        Some(slot)
     }
 
     fn close(&self) {
@@ -152,10 +184,16 @@ impl<T> Sender<T> {
         self.0.push(item, Room::LastWord(len))
     }
 
+    /// The same; who waits for it is to be woken once no lock is held. A closed queue gives the message back.
+    pub(crate) fn put_last_word(&self, len: usize, item: T) -> Result<Wake, T> {
+        self.0.put(item, Room::LastWord(len))
+    }
+
     /// Last words that wait: how many, and their bytes. Whoever lets them be made has to look at this, because nothing
     /// here holds them back.
     pub fn last_words(&self) -> (usize, usize) {
-        self.0.state().last_words
+        let LastWords { count, bytes } = &self.0.last_words;
+        (count.load(Relaxed), bytes.load(Relaxed))
     }
 
     /// Takes nothing more; what is in can still be taken, and then the receiver sees the end.
@@ -216,7 +254,7 @@ impl<T> Receiver<T> {
     /// The next message; `None` once the queue is closed and empty.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let mut state = self.0.state();
-        if let Some(slot) = take(&mut state) {
+        if let Some(slot) = self.0.take(&mut state) {
             drop(state);
             return Poll::Ready(Some(slot.item));
         }
@@ -241,7 +279,7 @@ impl<T> Receiver<T> {
     /// The next message if there is one now.
     pub fn try_recv(&mut self) -> Option<T> {
         // The lock ends with the first statement and the slot's room goes with the second.
-        let slot = take(&mut self.0.state());
+        let slot = self.0.take(&mut self.0.state());
         slot.map(|slot| slot.item)
     }
 
@@ -254,18 +292,6 @@ impl<T> Receiver<T> {
     pub fn is_empty(&self) -> bool {
         self.0.state().items.is_empty()
     }
-}
-
-fn take<T>(state: &mut State<T>) -> Option<Slot<T>> {
-    let slot = state.items.pop_front()?;
-    if let Room::LastWord(len) = slot.room {
-        state.last_words.0 -= 1;
-        state.last_words.1 -= len;
-    }
-    if state.items.is_empty() && state.items.capacity() > KEEP_SLOTS {
-        state.items = VecDeque::new();
-    }
-    Some(slot)
 }
 
 /// Keeps the waker of the latest poll; the former one is given back, to be dropped outside whatever lock is held.

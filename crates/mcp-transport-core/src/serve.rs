@@ -55,7 +55,9 @@ where
     let mut seat = Seat::default();
     poll_fn(|cx| {
         loop {
-            while let Poll::Ready(Some(outcome)) = waiting.poll_join_next(cx) {
+            while !waiting.is_empty()
+                && let Poll::Ready(Some(outcome)) = waiting.poll_join_next(cx)
+            {
                 if outcome.is_err_and(|error| error.is_panic()) {
                     tracing::error!("a handler panicked");
                 }

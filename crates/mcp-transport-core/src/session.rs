@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as TaskContext, Poll, Waker};
 
@@ -67,28 +68,41 @@ pub struct Session {
     sessionless: bool,
     flights: Mutex<Flights>,
     pending: Mutex<Pending>,
+    /// Requests are refused.
+    draining: AtomicBool,
+    /// What the handles ask of the driver, a [`Wish`].
+    wish: AtomicU8,
+    /// How often the driver was called; one that goes to sleep looks whether that has changed.
+    calls: AtomicU32,
     life: Mutex<Life>,
     ended: tokio::sync::Notify,
 }
 
 #[derive(Debug, Default)]
 struct Life {
-    /// What the handles ask of the driver.
-    wish: Wish,
-    draining: bool,
     reason: Option<Arc<CloseReason>>,
     driver: Option<Waker>,
 }
 
 /// What the handles ask of the driver.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub(crate) enum Wish {
-    #[default]
     Run,
     /// Finish what was accepted, then end.
     Drain,
     /// End now.
     Close,
+}
+
+impl Wish {
+    fn read(wish: u8) -> Self {
+        match wish {
+            0 => Self::Run,
+            1 => Self::Drain,
+            _ => Self::Close,
+        }
+    }
 }
 
 /// No code of others runs under these locks, so a poisoned one is as good as before.
@@ -110,6 +124,9 @@ impl Session {
             sessionless,
             flights: Mutex::default(),
             pending: Mutex::default(),
+            draining: AtomicBool::new(false),
+            wish: AtomicU8::new(Wish::Run as u8),
+            calls: AtomicU32::new(0),
             life: Mutex::default(),
             ended: tokio::sync::Notify::new(),
         };
@@ -136,15 +153,18 @@ impl Session {
     /// The answer to a request goes into the session's own queue; [`Session::take_request`] is for one that has a way
     /// back of its own.
     pub fn take(self: &Arc<Self>, message: Message, context: &Arc<Context>) -> Taken {
-        self.counters.note_received();
+        self.counters.stamp_received();
+        self.sort(message, context)
+    }
+
+    /// The same, for a driver that takes the time of many at once.
+    pub(crate) fn sort(self: &Arc<Self>, message: Message, context: &Arc<Context>) -> Taken {
+        count(&self.counters.received);
         match message {
-            Message::Request(request) => {
-                let way = Way::Session(self.outbound.clone());
-                match self.admit(request, context, way) {
-                    Ok((exchange, _)) => Taken::Incoming(Incoming::Request(exchange)),
-                    Err((refusal, _)) => Taken::Refused(refusal),
-                }
-            }
+            Message::Request(request) => match self.admit(request, context, Way::Session) {
+                Ok((exchange, _)) => Taken::Incoming(Incoming::Request(exchange)),
+                Err((refusal, _)) => Taken::Refused(refusal),
+            },
             Message::Notification(notification) => {
                 self.note(&notification);
                 Taken::Incoming(Incoming::Notification(notification, context.clone()))
@@ -177,10 +197,21 @@ impl Session {
         context: &Arc<Context>,
         outlet: Outlet,
     ) -> Option<Incoming> {
+        self.counters.stamp_received();
+        self.sort_request(request, context, outlet)
+    }
+
+    /// The same, for a driver that takes the time of many at once.
+    pub(crate) fn sort_request(
+        self: &Arc<Self>,
+        request: Request,
+        context: &Arc<Context>,
+        outlet: Outlet,
+    ) -> Option<Incoming> {
         if traces_messages() {
             trace_message("in", &request.clone().into());
         }
-        self.counters.note_received();
+        count(&self.counters.received);
         outlet.belongs_to(self);
         match self.admit(request, context, Way::Own(outlet)) {
             Ok((exchange, gone)) => {
@@ -191,7 +222,7 @@ impl Session {
             }
             Err((refusal, way)) => {
                 // One for each request at most, and its stream ends with it.
-                let _ = way.queue().last_word(refusal.len(), refusal.into());
+                let _ = way.queue(self).last_word(refusal.len(), refusal.into());
                 None
             }
         }
@@ -219,7 +250,13 @@ impl Session {
 
     /// Sorts an input that is no message: it fails the call that waits for its id, or its sender is told once.
     pub fn take_malformed(&self, malformed: Malformed, context: &Arc<Context>) -> Taken {
-        self.counters.note_received();
+        self.counters.stamp_received();
+        self.sort_malformed(malformed, context)
+    }
+
+    /// The same, for a driver that takes the time of many at once.
+    pub(crate) fn sort_malformed(&self, malformed: Malformed, context: &Arc<Context>) -> Taken {
+        count(&self.counters.received);
         count(&self.counters.malformed);
         let may_be_awaited = malformed.form() != mcp_jsonrpc::Form::Request;
         let caller = if may_be_awaited { lock(&self.pending).fail(&malformed) } else { None };
@@ -282,10 +319,10 @@ impl Session {
         self.sessionless
     }
 
-    /// A message on its way out: counted, told, and on one line.
+    /// A message on its way out: counted, told, and on one line. Whoever sends it also takes the time.
     pub(crate) fn leaves(&self, message: Message) -> Message {
         trace_message("out", &message);
-        self.counters.note_sent();
+        count(&self.counters.sent);
         let message = message.one_line();
         if let Some(tap) = &self.tap {
             tap.sent(message.as_bytes());
@@ -359,39 +396,45 @@ impl Session {
 
     /// No answer can come in any more: pending calls fail now, exchanges may still be answered.
     pub(crate) fn input_ended(&self, reason: CloseReason) {
-        lock(&self.life).draining = true;
+        self.start_draining();
         let callers = lock(&self.pending).close(&Arc::new(reason));
         callers.into_iter().for_each(Wake::now);
     }
 
     /// Requests are refused from now on; what was accepted may still be answered.
     pub(crate) fn start_draining(&self) {
-        lock(&self.life).draining = true;
+        self.draining.store(true, SeqCst);
     }
 
     pub(crate) fn is_draining(&self) -> bool {
-        lock(&self.life).draining
+        self.draining.load(SeqCst)
     }
 
     /// Asks the driver for something; a stronger wish stays.
     pub(crate) fn wish(&self, wish: Wish) {
-        {
-            let mut life = lock(&self.life);
-            life.wish = life.wish.max(wish);
-        }
+        self.wish.fetch_max(wish as u8, SeqCst);
         self.wake_driver();
     }
 
-    /// What the driver is asked for; it is woken when that changes.
-    pub(crate) fn poll_wish(&self, cx: &mut TaskContext<'_>) -> Wish {
-        let (wish, _former) = {
-            let mut life = lock(&self.life);
-            (life.wish, replace_waker(&mut life.driver, cx))
-        };
-        wish
+    /// What the driver is asked for.
+    pub(crate) fn wished(&self) -> Wish {
+        Wish::read(self.wish.load(SeqCst))
+    }
+
+    /// How often the driver was called so far; asked before it looks at anything else.
+    pub(crate) fn calls(&self) -> u32 {
+        self.calls.load(SeqCst)
+    }
+
+    /// Lets the driver sleep, to be woken by the next call; `false` when there was one since `calls`.
+    pub(crate) fn sleeps(&self, calls: u32, cx: &mut TaskContext<'_>) -> bool {
+        let _former = { replace_waker(&mut lock(&self.life).driver, cx) };
+        self.calls() == calls
     }
 
     fn wake_driver(&self) {
+        // Counted before the waker is looked for: a driver that has none there yet sees the call.
+        self.calls.fetch_add(1, SeqCst);
         let driver = lock(&self.life).driver.take();
         if let Some(driver) = driver {
             driver.wake();
@@ -418,7 +461,7 @@ impl Session {
     pub fn health(&self) -> Health {
         let state = {
             let life = lock(&self.life);
-            match (&life.reason, life.draining || life.wish != Wish::Run) {
+            match (&life.reason, self.is_draining() || self.wished() != Wish::Run) {
                 (Some(_), _) => State::Closed,
                 (None, true) => State::Draining,
                 (None, false) => State::Open,
