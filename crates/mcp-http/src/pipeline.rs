@@ -11,22 +11,21 @@ use mcp_jsonrpc::{Batch, ErrorCode, ErrorObject, Malformed, Message, Response};
 use mcp_transport_core::Principal;
 
 use crate::body::read_body;
-use crate::io::ConnectionHandle;
 use crate::proto::{ContentType, HostProblem, MediaType};
 use crate::rate::{Spent, spend};
 use crate::reply::{Refusal, Reply, json_reply};
-use crate::route::{Arrived, Payload, PeerAddr, Route, Takes};
+use crate::route::{Arrived, Payload, Route, Source, Takes};
 use crate::router::{Router, RouterOptions};
 
 /// The list. The first check that fails answers, and nothing that comes after it is looked at.
-pub(crate) async fn answer<B>(router: &Router, request: Request<B>) -> Reply
+pub(crate) async fn answer<B>(router: &Router, request: Request<B>, source: Source) -> Reply
 where
     B: Body<Data = Bytes> + Send,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
     let cors = router.settings().cors.as_ref();
     let reader = cors.and_then(|cors| cors.reader(request.headers()));
-    let mut reply = match pass(router, request).await {
+    let mut reply = match pass(router, request, source).await {
         Ok(reply) => reply,
         Err(refusal) => {
             tracing::debug!(
@@ -44,7 +43,7 @@ where
     reply
 }
 
-async fn pass<B>(router: &Router, request: Request<B>) -> Result<Reply, Refusal>
+async fn pass<B>(router: &Router, request: Request<B>, source: Source) -> Result<Reply, Refusal>
 where
     B: Body<Data = Bytes> + Send,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
@@ -59,7 +58,7 @@ where
     if let Some(preflight) = preflight(settings, &parts)? {
         return Ok(preflight); //                                           4: 204, 403
     }
-    let principal = authenticate(router, &parts).await?; //                5: 401, 403, 429
+    let principal = authenticate(router, &mut parts, &source).await?; //   5: 401, 403, 429
     let route = route(router, &parts)?; //                                 6: 404, 405
     types(route, &parts.headers)?; //                                      7: 406, 415
     let payload = match route.takes {
@@ -72,8 +71,8 @@ where
             }
         }
     };
-    let peer = parts.extensions.get::<PeerAddr>().map(|peer| peer.0);
-    let connection = parts.extensions.get::<ConnectionHandle>().cloned();
+    let peer = source.peer.map(|peer| peer.0);
+    let connection = source.connection;
     let rate = settings.rate.clone();
     Ok(route.handler.handle(Arrived { parts, payload, peer, principal, connection, rate }).await)
 }
@@ -81,8 +80,12 @@ where
 /// Whoever shows headers, in a log of its own or in a panic, does not show these.
 fn hide_secrets(headers: &mut HeaderMap) {
     const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
+    const SECRET: [HeaderName; 4] = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, SESSION];
+    if !SECRET.iter().any(|name| headers.contains_key(name)) {
+        return;
+    }
     for (name, value) in headers.iter_mut() {
-        if [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, SESSION].contains(name) {
+        if SECRET.contains(name) {
             value.set_sensitive(true);
         }
     }
@@ -133,8 +136,8 @@ fn fetch_site(parts: &Parts) -> Result<(), Refusal> {
 
 /// The answer to a CORS preflight, which asks for no route and has no credentials.
 fn preflight(settings: &RouterOptions, parts: &Parts) -> Result<Option<Reply>, Refusal> {
-    let asks = parts.headers.contains_key(http::header::ACCESS_CONTROL_REQUEST_METHOD);
-    if parts.method != Method::OPTIONS || !asks {
+    let asks = || parts.headers.contains_key(http::header::ACCESS_CONTROL_REQUEST_METHOD);
+    if parts.method != Method::OPTIONS || !asks() {
         return Ok(None);
     }
     // Without a CORS header in the answer the browser says no to what comes after it in any case.
@@ -149,14 +152,21 @@ fn preflight(settings: &RouterOptions, parts: &Parts) -> Result<Option<Reply>, R
 }
 
 /// Counts a request, and finds out whose it is. What nobody is asked about in an open route is counted all the same.
-async fn authenticate(router: &Router, parts: &Parts) -> Result<Option<Principal>, Refusal> {
+async fn authenticate(
+    router: &Router,
+    parts: &mut Parts,
+    source: &Source,
+) -> Result<Option<Principal>, Refusal> {
     let settings = router.settings();
     let rate = settings.rate.as_deref();
-    let address = parts.extensions.get::<PeerAddr>().map(|peer| peer.0.ip());
+    let address = source.peer.map(|peer| peer.0.ip());
     spend(rate, Spent::Request { address })?;
     let Some(authenticate) = &settings.authenticate else { return Ok(None) };
     if router.find(parts).is_ok_and(Route::is_public) {
         return Ok(None);
+    }
+    if let Some(peer) = source.peer {
+        parts.extensions.insert(peer);
     }
     match authenticate.authenticate(parts).await {
         Ok(principal) => {

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::Method;
 use http::request::Parts;
+use http::{Method, Request};
 use mcp_jsonrpc::{Batch, Malformed, Message, ScanLimits};
 use mcp_transport_core::{BoxFuture, Principal};
 
@@ -98,7 +98,8 @@ pub struct Arrived {
     pub parts: Parts,
     /// The body.
     pub payload: Payload,
-    /// The address of the other end, where somebody put a [`PeerAddr`] among the extensions.
+    /// The address of the other end: that of a connection of our own [`Server`](crate::Server), or the [`PeerAddr`]
+    /// that somebody put among the extensions.
     pub peer: Option<SocketAddr>,
     /// Who the client was found to be; `None` where nobody asks.
     pub principal: Option<Principal>,
@@ -139,9 +140,24 @@ impl fmt::Debug for Arrived {
     }
 }
 
-/// The address of the other end, as an extension of the request.
+/// The address of the other end, as an extension of the request: whoever mounts a [`Router`](crate::Router) elsewhere
+/// puts it there, and an [`Authenticate`](crate::Authenticate) finds it there. A handler has [`Arrived::peer`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeerAddr(pub SocketAddr);
+
+/// Where a request came from, as far as that is known.
+pub(crate) struct Source {
+    pub(crate) peer: Option<PeerAddr>,
+    pub(crate) connection: Option<ConnectionHandle>,
+}
+
+impl Source {
+    /// What whoever mounted the router says.
+    pub(crate) fn of<B>(request: &Request<B>) -> Self {
+        let extensions = request.extensions();
+        Self { peer: extensions.get().copied(), connection: extensions.get().cloned() }
+    }
+}
 
 /// One method of one path. A path with several methods is several routes.
 #[derive(Clone)]

@@ -20,7 +20,7 @@ use crate::proto::host::UsualHosts;
 use crate::proto::{HostList, OriginList};
 use crate::rate::RateLimit;
 use crate::reply::Reply;
-use crate::route::{Route, normal};
+use crate::route::{Route, Source, normal};
 
 /// The routes of a server behind the one pipeline: a route that is not in here does not exist, and every one that is
 /// goes through all of it.
@@ -166,7 +166,22 @@ impl Router {
         B: Body<Data = Bytes> + Send,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
-        pipeline::answer(self, request).await
+        let source = Source::of(&request);
+        pipeline::answer(self, request, source).await
+    }
+
+    /// Answers one request of a connection of ours.
+    pub(crate) fn ask<B>(
+        &self,
+        request: Request<B>,
+        source: Source,
+    ) -> BoxFuture<'static, Result<Reply, Infallible>>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        let router = self.clone();
+        Box::pin(async move { Ok(pipeline::answer(&router, request, source).await) })
     }
 
     /// The routes of a path, whatever their methods.
@@ -207,8 +222,8 @@ where
     type Future = BoxFuture<'static, Result<Reply, Infallible>>;
 
     fn call(&self, request: Request<B>) -> Self::Future {
-        let router = self.clone();
-        Box::pin(async move { Ok(pipeline::answer(&router, request).await) })
+        let source = Source::of(&request);
+        self.ask(request, source)
     }
 }
 

@@ -17,7 +17,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use mcp_http::{
-    Arrived, Drained, PeerAddr, PeerCertificate, Reply, Route, Router, RouterOptions, Server, ServerControl,
+    Arrived, Drained, PeerCertificate, Reply, Route, Router, RouterOptions, Server, ServerControl,
     ServerOptions, ServerTls, json_reply, text_reply,
 };
 use mcp_transport_core::{BoxFuture, Error};
@@ -78,7 +78,7 @@ impl Running {
             }
         };
         let who = |arrived: Arrived| -> BoxFuture<'static, Reply> {
-            assert!(arrived.peer.is_some() && arrived.parts.extensions.get::<PeerAddr>().is_some());
+            assert!(arrived.peer.is_some());
             let certificate = arrived.parts.extensions.get::<PeerCertificate>().unwrap().as_der().to_vec();
             Box::pin(async { json_reply(StatusCode::OK, certificate) })
         };

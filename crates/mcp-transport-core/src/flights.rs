@@ -55,7 +55,13 @@ impl Flights {
         };
         match self.slots.get_mut(place as usize) {
             Some(free) => *free = slot,
-            None => self.slots.push(slot),
+            None => {
+                if self.slots.capacity() == 0 {
+                    // Most peers have one at a time, and four would be taken for them.
+                    self.slots.reserve_exact(1);
+                }
+                self.slots.push(slot);
+            }
         }
         Some(Flight { place, serial: self.next })
     }

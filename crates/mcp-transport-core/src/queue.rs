@@ -102,6 +102,10 @@ impl<T> Inner<T> {
         if let Room::LastWord(len) = room {
             self.last_words.add(len);
         }
+        if state.items.capacity() == 0 {
+            // Most queues hold one at a time, and four would be taken for them.
+            state.items.reserve_exact(1);
+        }
         state.items.push_back(Slot { item, room });
         Ok(Wake(state.reader.take()))
     }

@@ -3,7 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -72,22 +72,30 @@ async fn run<S>(
     mut speaking: Speaking<S>,
     clocks: Clocks,
     handle: ConnectionHandle,
-    stage: watch::Receiver<Stage>,
+    mut stage: watch::Receiver<Stage>,
 ) -> Option<ConnectionEnd>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let mut timer = pin!(sleep_until(Instant::now() + clocks.first_byte));
     let mut stopping = pin!(reached(stage.clone(), Stage::Closing));
+    let mut waiting = None::<Waker>;
     let mut parting = None;
     let result = poll_fn(|cx| {
-        while let Poll::Ready(now) = stopping.as_mut().poll(cx) {
-            if now == Stage::Cut {
-                handle.ended(ConnectionEnd::Cut);
-                return Poll::Ready(None);
+        // While nothing has changed, what waits for it need not be asked again for each request.
+        if stage.has_changed().unwrap_or(true)
+            || waiting.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker()))
+        {
+            stage.mark_unchanged();
+            waiting = Some(cx.waker().clone());
+            while let Poll::Ready(now) = stopping.as_mut().poll(cx) {
+                if now == Stage::Cut {
+                    handle.ended(ConnectionEnd::Cut);
+                    return Poll::Ready(None);
+                }
+                speaking.finish();
+                stopping.set(reached(stage.clone(), Stage::Cut));
             }
-            speaking.finish();
-            stopping.set(reached(stage.clone(), Stage::Cut));
         }
         if let Poll::Ready(result) = speaking.poll(cx, &handle) {
             return Poll::Ready(Some(result));

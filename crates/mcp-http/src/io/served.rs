@@ -19,7 +19,7 @@ use super::ConnectionHandle;
 use super::drive::Stage;
 use super::stream::{Framing, Handover};
 use crate::reply::{Reply, ReplyBody};
-use crate::route::PeerAddr;
+use crate::route::{PeerAddr, Source};
 use crate::router::Router;
 
 /// Who is at the other end, as far as the connection tells.
@@ -52,19 +52,16 @@ impl Served {
     /// Has the router answer, when it is polled.
     pub(crate) fn ask(
         &self,
+        #[cfg_attr(not(feature = "tls"), expect(unused_mut, reason = "nothing is put in"))]
         mut request: Request<Incoming>,
         handle: ConnectionHandle,
     ) -> BoxFuture<'static, Result<Reply, Infallible>> {
-        let extensions = request.extensions_mut();
-        if let Some(address) = self.peer.address {
-            extensions.insert(address);
-        }
         #[cfg(feature = "tls")]
         if let Some(certificate) = &self.peer.certificate {
-            extensions.insert(certificate.clone());
+            request.extensions_mut().insert(certificate.clone());
         }
-        extensions.insert(handle);
-        self.router.call(request)
+        let source = Source { peer: self.peer.address, connection: Some(handle) };
+        self.router.ask(request, source)
     }
 }
 

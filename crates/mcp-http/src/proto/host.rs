@@ -164,8 +164,8 @@ impl HostList {
         let names = loopback.into_iter().chain(self.entries.iter().map(ToString::to_string));
         let names =
             names.filter(|name| Authority::parse(name.as_bytes()).is_some_and(|host| self.contains(&host)));
-        let names = names.map(|name| name.into_bytes().into_boxed_slice());
-        UsualHosts { names: names.collect(), port: self.port }
+        let (with_port, without) = names.map(|name| name.into_bytes().into_boxed_slice()).partition(has_port);
+        UsualHosts { with_port, without, port: self.port }
     }
 
     /// Whether the host is one of ours, whatever the port.
@@ -188,24 +188,29 @@ impl HostList {
 /// Spellings of hosts that are for us. What is none of these may be for us all the same, written otherwise: this spares
 /// most requests the reading of an authority, and decides nothing.
 pub(crate) struct UsualHosts {
-    /// Without a port, unless the list names one.
-    names: Vec<Box<[u8]>>,
+    /// Where the list names a port, which is then the only one.
+    with_port: Vec<Box<[u8]>>,
+    without: Vec<Box<[u8]>>,
     port: Option<u16>,
+}
+
+fn has_port(name: &Box<[u8]>) -> bool {
+    !name.ends_with(b"]") && name.contains(&b':')
 }
 
 impl UsualHosts {
     /// Whether a `Host` header is one of these, with the port that we are bound to or, while none is known, with any.
     pub(crate) fn contain(&self, host: &[u8]) -> bool {
-        let is_name = |text: &[u8]| self.names.iter().any(|name| **name == *text);
-        if is_name(host) {
+        let is_in = |names: &[Box<[u8]>], text: &[u8]| names.iter().any(|name| **name == *text);
+        // A port has at most five digits.
+        if let Some(behind) = host.iter().rev().take(6).position(|&byte| byte == b':')
+            && let (name, [_, port @ ..]) = host.split_at(host.len() - behind - 1)
+            && parse_port(port).is_some_and(|port| self.port.is_none_or(|bound| bound == port))
+            && is_in(&self.without, name)
+        {
             return true;
         }
-        let Some(colon) = memchr::memrchr(b':', host) else { return false };
-        let (name, port) = host.split_at(colon);
-        // An entry of the list that has a port takes no other.
-        let has_port = || !name.ends_with(b"]") && memchr::memchr(b':', name).is_some();
-        let port = port.get(1..).and_then(parse_port);
-        is_name(name) && !has_port() && port.is_some_and(|port| self.port.is_none_or(|bound| bound == port))
+        is_in(&self.without, host) || is_in(&self.with_port, host)
     }
 }
 

@@ -35,7 +35,14 @@ pub fn parameter<'a>(query: &'a str, name: &str) -> Result<Option<Cow<'a, str>>,
 ///
 /// See [`QueryProblem`].
 pub fn session_parameter(query: Option<&str>) -> Result<Option<Cow<'_, str>>, QueryProblem> {
-    query.map_or(Ok(None), |query| one_of(query, &SESSION_NAMES))
+    let Some(query) = query else { return Ok(None) };
+    // What our own endpoints look like.
+    if let Some(value) = query.strip_prefix("sessionId=")
+        && !value.bytes().any(|byte| matches!(byte, b'&' | b'%'))
+    {
+        return Ok(Some(Cow::Borrowed(value)));
+    }
+    one_of(query, &SESSION_NAMES)
 }
 
 fn one_of<'a>(query: &'a str, names: &[&str]) -> Result<Option<Cow<'a, str>>, QueryProblem> {

@@ -1,10 +1,11 @@
 //! Session ids.
 
 use std::fmt;
-use std::sync::Arc;
 
 /// Random bytes of an id.
 const RANDOM: usize = 24;
+/// Characters of an id.
+const LEN: usize = RANDOM / 3 * 4;
 /// Six bits a character, each safe in a URL without escapes.
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -16,43 +17,49 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 /// # Spec
 ///
 /// MCP 2025-11-25, security best practices, Session Hijacking: secure, non-deterministic session ids.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct SessionId(Arc<str>);
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SessionId([u8; LEN]);
+
+/// Which bytes an id is made of.
+const IS_OURS: [bool; 256] = {
+    let mut is_ours = [false; 256];
+    let mut at = 0;
+    while at < ALPHABET.len() {
+        is_ours[ALPHABET[at] as usize] = true;
+        at += 1;
+    }
+    is_ours
+};
 
 impl SessionId {
     /// Makes an id of 24 random bytes.
     pub fn new(random: [u8; RANDOM]) -> Self {
-        let mut text = String::with_capacity(RANDOM / 3 * 4);
-        for three in random.chunks_exact(3) {
+        let mut text = [0; LEN];
+        for (four, three) in text.chunks_exact_mut(4).zip(random.chunks_exact(3)) {
             let bits = three.iter().fold(0_u32, |bits, &byte| bits << 8 | u32::from(byte));
-            for shift in [18, 12, 6, 0] {
-                text.push(char::from(ALPHABET[(bits >> shift) as usize & 63]));
+            for (character, shift) in four.iter_mut().zip([18, 12, 6, 0]) {
+                *character = ALPHABET[(bits >> shift) as usize & 63];
             }
         }
-        Self(text.into())
+        Self(text)
     }
 
     /// Reads an id as a client sends it back; `None` when it cannot be one of ours.
     pub fn parse(text: &str) -> Option<Self> {
-        let is_ours = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-        let possible = text.len() == RANDOM / 3 * 4 && text.bytes().all(is_ours);
-        possible.then(|| Self(text.into()))
+        let text = <[u8; LEN]>::try_from(text.as_bytes()).ok()?;
+        text.iter().all(|&byte| IS_OURS[usize::from(byte)]).then_some(Self(text))
     }
 
     /// The whole id.
     pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The whole id, to be kept.
-    pub fn shared(&self) -> Arc<str> {
-        self.0.clone()
+        // All of it is ASCII.
+        std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
 
 /// The first six characters: enough to follow a session through a log, not enough to speak in it.
 impl fmt::Debug for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SessionId({}…)", self.0.get(..6).unwrap_or_default())
+        write!(f, "SessionId({}…)", self.as_str().get(..6).unwrap_or_default())
     }
 }

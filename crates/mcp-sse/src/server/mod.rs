@@ -157,7 +157,7 @@ impl Shared {
         let mut connection_options = Options::new("sse").with_limits(limits).with_context(|context| {
             context.peer = arrived.peer;
             context.principal = arrived.principal;
-            context.session = Some(id.shared());
+            context.session = Some(id.as_str().into());
             context.insert(detached(arrived.parts));
         });
         connection_options.tap = options.tap.as_ref().map(|make| make(&connection_options.context));

@@ -137,7 +137,7 @@ impl Session {
     }
 
     fn key(&self, stream: u64) -> StreamKey {
-        StreamKey::new(self.principal.clone(), self.id.shared(), stream)
+        StreamKey::new(self.principal.clone(), self.id.as_str().into(), stream)
     }
 
     fn new_stream(&self, number: u64, source: ResponseStream) -> Arc<Stream> {
