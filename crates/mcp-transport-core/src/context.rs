@@ -1,7 +1,6 @@
 //! What is known about a message beside its bytes.
 
-use std::any::{Any, TypeId};
-use std::collections::HashMap;
+use std::any::Any;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -51,7 +50,8 @@ impl fmt::Debug for Principal {
     }
 }
 
-type Extensions = HashMap<TypeId, Arc<dyn Any + Send + Sync>>;
+/// One of each type at most; there are few.
+type Extensions = Vec<Arc<dyn Any + Send + Sync>>;
 
 impl Context {
     /// A context of a transport.
@@ -61,12 +61,13 @@ impl Context {
 
     /// Adds a value, in place of an earlier one of the same type.
     pub fn insert<T: Any + Send + Sync>(&mut self, value: T) {
-        self.extensions.insert(TypeId::of::<T>(), Arc::new(value));
+        self.extensions.retain(|extension| !extension.is::<T>());
+        self.extensions.push(Arc::new(value));
     }
 
     /// The value of a type that some layer added.
     pub fn get<T: Any + Send + Sync>(&self) -> Option<&T> {
-        self.extensions.get(&TypeId::of::<T>())?.downcast_ref()
+        self.extensions.iter().find_map(|extension| extension.downcast_ref())
     }
 }
 

@@ -162,9 +162,13 @@ impl HostList {
     pub(crate) fn usual(&self) -> UsualHosts {
         let loopback = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned);
         let names = loopback.into_iter().chain(self.entries.iter().map(ToString::to_string));
-        let names =
-            names.filter(|name| Authority::parse(name.as_bytes()).is_some_and(|host| self.contains(&host)));
-        let (with_port, without) = names.map(|name| name.into_bytes().into_boxed_slice()).partition(has_port);
+        let (mut with_port, mut without) = (Vec::new(), Vec::new());
+        for name in names {
+            if Authority::parse(name.as_bytes()).is_some_and(|host| self.contains(&host)) {
+                let list = if has_port(name.as_bytes()) { &mut with_port } else { &mut without };
+                list.push(name.into_bytes().into_boxed_slice());
+            }
+        }
         UsualHosts { with_port, without, port: self.port }
     }
 
@@ -194,7 +198,7 @@ pub(crate) struct UsualHosts {
     port: Option<u16>,
 }
 
-fn has_port(name: &Box<[u8]>) -> bool {
+fn has_port(name: &[u8]) -> bool {
     !name.ends_with(b"]") && name.contains(&b':')
 }
 

@@ -34,6 +34,9 @@ pub enum ContentType {
     Several,
 }
 
+/// What clients of Streamable HTTP write, which allows both types.
+const BOTH: [&[u8]; 2] = [b"application/json, text/event-stream", b"text/event-stream, application/json"];
+
 impl ContentType {
     /// Reads the `Content-Type` of a request or a response.
     ///
@@ -43,6 +46,9 @@ impl ContentType {
         let Some(value) = values.next() else { return Self::Missing };
         if values.next().is_some() {
             return Self::Several;
+        }
+        if value.as_bytes() == MediaType::Json.as_str().as_bytes() {
+            return Self::Json;
         }
         let mut parts = split(value.as_bytes(), b';');
         let name = parts.next().unwrap_or_default().trim_ascii();
@@ -72,6 +78,12 @@ impl MediaType {
     /// The most specific range decides, so that `text/event-stream;q=0, */*` does not allow an event stream.
     /// Parts that cannot be read are ignored, and so are parameters other than `q`.
     pub fn is_accepted(self, headers: &HeaderMap) -> bool {
+        let mut values = headers.get_all(header::ACCEPT).iter();
+        if let (Some(only), None) = (values.next(), values.next())
+            && BOTH.contains(&only.as_bytes())
+        {
+            return true;
+        }
         let mut anything_said = false;
         let mut best = (0, false);
         let values = headers.get_all(header::ACCEPT).iter();

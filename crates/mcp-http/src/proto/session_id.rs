@@ -17,7 +17,7 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 /// # Spec
 ///
 /// MCP 2025-11-25, security best practices, Session Hijacking: secure, non-deterministic session ids.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct SessionId([u8; LEN]);
 
 /// Which bytes an id is made of.

@@ -190,7 +190,7 @@ impl Shared {
         let mut connection_options = Options::new(TRANSPORT).with_limits(limits).with_context(|context| {
             context.peer = arrived.peer;
             context.principal = arrived.principal.clone();
-            context.session = Some(id.as_str().into());
+            context.session = Some(session.name.clone());
             context.insert(detached(arrived.parts.clone()));
         });
         connection_options.tap = options.tap.as_ref().map(|make| make(&connection_options.context));
@@ -226,7 +226,7 @@ impl Shared {
         // MCP 2025-06-18, transports, Protocol Version Header: without it and without other knowledge, 2025-03-26.
         let revision = session.revision().or(named).unwrap_or(Revision::V2025_03_26);
         let mut context = context(arrived.parts, arrived.peer, arrived.principal, Some(revision));
-        context.session = Some(session.id.as_str().into());
+        context.session = Some(session.name.clone());
         if let Some(events) = events {
             context.insert(StreamHandle { session: session.clone(), stream: events.stream().clone() });
         }

@@ -31,6 +31,8 @@ const MAX_FINISHED: usize = 64;
 
 pub(super) struct Session {
     pub(super) id: SessionId,
+    /// The id as contexts and keys have it.
+    pub(super) name: Arc<str>,
     pub(super) principal: Option<Principal>,
     pub(super) posted: queue::Sender<Frame>,
     options: Arc<StreamableOptions>,
@@ -92,6 +94,7 @@ impl Session {
         options: Arc<StreamableOptions>,
     ) -> Arc<Self> {
         Arc::new(Self {
+            name: id.as_str().into(),
             id,
             principal,
             posted,
@@ -137,7 +140,7 @@ impl Session {
     }
 
     fn key(&self, stream: u64) -> StreamKey {
-        StreamKey::new(self.principal.clone(), self.id.as_str().into(), stream)
+        StreamKey::new(self.principal.clone(), self.name.clone(), stream)
     }
 
     fn new_stream(&self, number: u64, source: ResponseStream) -> Arc<Stream> {
