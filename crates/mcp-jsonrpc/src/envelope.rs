@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::id::is_integer;
 use crate::scan::{ScanError, ScanLimits, Scanner, Span, Survey, unescape};
 use crate::{Fault, Form, Id, Malformed, Object, Salvage};
 
@@ -212,6 +213,7 @@ fn classify(bytes: &[u8], members: &Members, limits: &ScanLimits) -> Result<(Kin
         Some(b"null") if null_id_allowed => {}
         Some(text) if text.len() > limits.max_id_bytes => return Err(Fault::IdTooLong),
         Some([b'"', ..]) if !members.escaped => {}
+        Some(text) if is_integer(text) => {}
         Some(text) => drop(Id::from_json(text).ok_or(Fault::IdKind)?),
     }
     if members.method.is_some() {

@@ -93,7 +93,7 @@ impl Id {
 }
 
 /// `-?(0|[1-9][0-9]*)`
-fn is_integer(text: &[u8]) -> bool {
+pub(crate) fn is_integer(text: &[u8]) -> bool {
     match text.strip_prefix(b"-").unwrap_or(text) {
         [b'0'] => true,
         [b'1'..=b'9', rest @ ..] => rest.iter().all(u8::is_ascii_digit),

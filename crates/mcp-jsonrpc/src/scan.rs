@@ -181,29 +181,20 @@ impl<'a> Scanner<'a> {
 
     #[inline(always)]
     pub(crate) fn blanks(&mut self) {
-        if self.rest.first().is_some_and(|&byte| byte <= b' ') {
-            self.some_blanks();
-        }
-    }
-
-    #[inline(never)]
-    fn some_blanks(&mut self) {
-        while let [byte @ (b' ' | b'\t' | b'\n' | b'\r'), rest @ ..] = self.rest {
-            self.breaks |= matches!(byte, b'\n' | b'\r');
-            self.rest = rest;
-        }
+        self.rest = behind_blanks(self.rest, &mut self.breaks);
     }
 
     /// Passes `expected`, or says that something else stands here.
     #[inline(always)]
     pub(crate) fn take(&mut self, expected: u8) -> Scan<()> {
-        match self.rest {
-            [byte, rest @ ..] if *byte == expected => {
-                self.rest = rest;
-                Ok(())
-            }
-            _ => Err(ScanError::Syntax),
-        }
+        self.rest = behind_byte(self.rest, expected)?;
+        Ok(())
+    }
+
+    /// Passes just this text, or says that something else stands here.
+    pub(crate) fn literal(&mut self, literal: &[u8]) -> Scan<()> {
+        self.rest = self.rest.strip_prefix(literal).ok_or(ScanError::Syntax)?;
+        Ok(())
     }
 
     /// Passes a key with its colon and the blanks around it; the span is the text between the quotes.
@@ -211,7 +202,8 @@ impl<'a> Scanner<'a> {
     pub(crate) fn key(&mut self) -> Scan<(Span, bool)> {
         self.take(b'"')?;
         let start = self.at();
-        let escaped = self.string()?;
+        let (rest, escaped) = behind_string(self.rest, self.control)?;
+        self.rest = rest;
         let span = Span::new(start, self.at() - 1);
         self.blanks();
         self.take(b':')?;
@@ -225,74 +217,66 @@ impl<'a> Scanner<'a> {
         match self.rest {
             // What most members of an envelope are.
             [b'"', rest @ ..] => {
+                let (rest, escaped) = behind_string(rest, self.control)?;
                 self.rest = rest;
-                self.string()
+                Ok(escaped)
             }
             [b'{' | b'[', ..] => self.containers(open).map(|()| false),
-            _ => self.word().map(|()| false),
-        }
-    }
-
-    /// Passes a literal or a number.
-    fn word(&mut self) -> Scan<()> {
-        match self.peek() {
-            Some(b't') => self.literal(b"true"),
-            Some(b'f') => self.literal(b"false"),
-            Some(b'n') => self.literal(b"null"),
-            Some(_) => self.number(),
-            None => Err(ScanError::Syntax),
+            rest => {
+                self.rest = behind_word(rest)?;
+                Ok(false)
+            }
         }
     }
 
     /// Passes a container, and all that it holds.
     fn containers(&mut self, open: u32) -> Scan<()> {
+        let (mut rest, control, max_depth) = (self.rest, self.control, self.max_depth);
+        let mut breaks = false;
         let mut objects: u128 = 0; // one bit a level, the innermost lowest: 1 is an object, 0 an array
         let mut depth = open;
         loop {
-            match self.rest {
-                [b'"', rest @ ..] => {
-                    self.rest = rest;
-                    self.string()?;
-                }
-                [bracket @ (b'{' | b'['), rest @ ..] => {
-                    if depth == self.max_depth {
+            match rest {
+                [b'"', behind @ ..] => (rest, _) = behind_string(behind, control)?,
+                [bracket @ (b'{' | b'['), behind @ ..] => {
+                    if depth == max_depth {
                         return Err(ScanError::Depth);
                     }
                     depth += 1;
-                    self.rest = rest;
-                    self.blanks();
+                    rest = behind_blanks(behind, &mut breaks);
                     let object = *bracket == b'{';
                     objects = objects << 1 | u128::from(object);
                     // `{` and `}`, `[` and `]` are two apart in ASCII
-                    if self.take(*bracket + 2).is_err() {
+                    let Ok(behind) = behind_byte(rest, *bracket + 2) else {
                         if object {
-                            self.key()?;
+                            rest = behind_key(rest, control, &mut breaks)?;
                         }
                         continue;
-                    }
+                    };
+                    rest = behind;
                     objects >>= 1;
                     depth -= 1;
                 }
-                _ => self.word()?,
+                _ => rest = behind_word(rest)?,
             }
             // A value has ended: close what it closes, then stand before the next one.
             loop {
                 if depth == open {
+                    (self.rest, self.breaks) = (rest, self.breaks | breaks);
                     return Ok(());
                 }
-                self.blanks();
+                rest = behind_blanks(rest, &mut breaks);
                 let object = objects & 1 == 1;
-                match self.rest {
-                    [b',', rest @ ..] => {
-                        self.rest = rest;
-                        self.blanks();
+                match rest {
+                    [b',', behind @ ..] => {
+                        rest = behind_blanks(behind, &mut breaks);
                         if object {
-                            self.key()?;
+                            rest = behind_key(rest, control, &mut breaks)?;
                         }
                         break;
                     }
-                    [b'}', rest @ ..] if object => self.rest = rest,
-                    [b']', rest @ ..] if !object => self.rest = rest,
+                    [b'}', behind @ ..] if object => rest = behind,
+                    [b']', behind @ ..] if !object => rest = behind,
                     _ => return Err(ScanError::Syntax),
                 }
                 objects >>= 1;
@@ -300,100 +284,131 @@ impl<'a> Scanner<'a> {
             }
         }
     }
+}
 
-    /// From behind the opening quote to behind the closing one; says whether there was an escape.
-    #[inline(always)]
-    fn string(&mut self) -> Scan<bool> {
-        // Most strings are keys and words, and their closing quote is the first mark.
-        let mut rest = self.rest;
-        if !self.control {
-            for _ in 0..LONG_STRING / 8 {
-                let Some((word, behind)) = rest.split_first_chunk::<8>() else { break };
-                let marks = marks(u64::from_le_bytes(*word));
-                if marks == 0 {
-                    rest = behind;
-                    continue;
-                }
-                rest = rest.get((marks.trailing_zeros() / 8) as usize..).unwrap_or_default();
-                if let [b'"', behind @ ..] = rest {
-                    self.rest = behind;
-                    return Ok(false);
-                }
-                break;
+// What stands behind something. They take what is left and give what is left then: what is passed from hand to hand
+// stays in registers.
+
+#[inline(always)]
+fn behind_blanks<'a>(rest: &'a [u8], breaks: &mut bool) -> &'a [u8] {
+    if rest.first().is_some_and(|&byte| byte <= b' ') { behind_some_blanks(rest, breaks) } else { rest }
+}
+
+#[inline(never)]
+fn behind_some_blanks<'a>(mut rest: &'a [u8], breaks: &mut bool) -> &'a [u8] {
+    while let [byte @ (b' ' | b'\t' | b'\n' | b'\r'), behind @ ..] = rest {
+        *breaks |= matches!(byte, b'\n' | b'\r');
+        rest = behind;
+    }
+    rest
+}
+
+#[inline(always)]
+fn behind_byte(rest: &[u8], expected: u8) -> Scan<&[u8]> {
+    match rest {
+        [byte, behind @ ..] if *byte == expected => Ok(behind),
+        _ => Err(ScanError::Syntax),
+    }
+}
+
+/// Behind a key, its colon and the blanks around it.
+#[inline(always)]
+fn behind_key<'a>(rest: &'a [u8], control: bool, breaks: &mut bool) -> Scan<&'a [u8]> {
+    let (rest, _) = behind_string(behind_byte(rest, b'"')?, control)?;
+    let rest = behind_byte(behind_blanks(rest, breaks), b':')?;
+    Ok(behind_blanks(rest, breaks))
+}
+
+/// From behind the opening quote to behind the closing one; says whether there was an escape.
+#[inline(always)]
+fn behind_string(string: &[u8], control: bool) -> Scan<(&[u8], bool)> {
+    // Most strings are keys and words, and their closing quote is the first mark.
+    let mut rest = string;
+    if !control {
+        for _ in 0..LONG_STRING / 8 {
+            let Some((word, behind)) = rest.split_first_chunk::<8>() else { break };
+            let marks = marks(u64::from_le_bytes(*word));
+            if marks == 0 {
+                rest = behind;
+                continue;
             }
-        }
-        self.rest_of_string(rest)
-    }
-
-    /// Goes on with a string where `rest` begins, before which it is plain.
-    #[inline(never)]
-    fn rest_of_string(&mut self, mut rest: &'a [u8]) -> Scan<bool> {
-        let mut escaped = false;
-        // Bytes since the last mark, as far as they were counted.
-        let mut plain = self.rest.len() - rest.len();
-        loop {
-            if let Some((word, behind)) = rest.split_first_chunk::<8>() {
-                let stops = string_stops(u64::from_le_bytes(*word));
-                if stops == 0 {
-                    rest = behind;
-                    plain += 8;
-                    if plain >= LONG_STRING && !self.control {
-                        let mark = memchr::memchr2(b'"', b'\\', rest).ok_or(ScanError::Syntax)?;
-                        rest = rest.get(mark..).unwrap_or_default();
-                    }
-                    continue;
-                }
-                rest = rest.get((stops.trailing_zeros() / 8) as usize..).unwrap_or_default();
+            rest = rest.get((marks.trailing_zeros() / 8) as usize..).unwrap_or_default();
+            if let [b'"', behind @ ..] = rest {
+                return Ok((behind, false));
             }
-            match rest {
-                [b'"', behind @ ..] => {
-                    self.rest = behind;
-                    return Ok(escaped);
+            break;
+        }
+    }
+    behind_rest_of_string(string, rest, control)
+}
+
+/// Goes on with a string where `rest` begins, before which it is plain.
+#[inline(never)]
+fn behind_rest_of_string<'a>(string: &'a [u8], mut rest: &'a [u8], control: bool) -> Scan<(&'a [u8], bool)> {
+    let mut escaped = false;
+    // Bytes since the last mark, as far as they were counted.
+    let mut plain = string.len() - rest.len();
+    loop {
+        if let Some((word, behind)) = rest.split_first_chunk::<8>() {
+            let stops = string_stops(u64::from_le_bytes(*word));
+            if stops == 0 {
+                rest = behind;
+                plain += 8;
+                if plain >= LONG_STRING && !control {
+                    let mark = memchr::memchr2(b'"', b'\\', rest).ok_or(ScanError::Syntax)?;
+                    rest = rest.get(mark..).unwrap_or_default();
                 }
-                [b'\\', behind @ ..] => {
-                    (escaped, plain) = (true, 0);
-                    rest = escape(behind)?;
-                }
-                [0x20..=u8::MAX, behind @ ..] => rest = behind,
-                _ => return Err(ScanError::Syntax),
+                continue;
             }
+            rest = rest.get((stops.trailing_zeros() / 8) as usize..).unwrap_or_default();
+        }
+        match rest {
+            [b'"', behind @ ..] => return Ok((behind, escaped)),
+            [b'\\', behind @ ..] => {
+                (escaped, plain) = (true, 0);
+                rest = escape(behind)?;
+            }
+            [0x20..=u8::MAX, behind @ ..] => rest = behind,
+            _ => return Err(ScanError::Syntax),
         }
     }
+}
 
-    fn number(&mut self) -> Scan<()> {
-        let _ = self.take(b'-');
-        match self.rest {
-            [b'0', rest @ ..] => self.rest = rest,
-            _ => self.digits()?,
-        }
-        if self.take(b'.').is_ok() {
-            self.digits()?;
-        }
-        if let [b'e' | b'E', rest @ ..] = self.rest {
-            self.rest = match rest {
-                [b'+' | b'-', rest @ ..] => rest,
-                _ => rest,
-            };
-            self.digits()?;
-        }
-        Ok(())
+/// Behind a literal or a number.
+fn behind_word(rest: &[u8]) -> Scan<&[u8]> {
+    let literal = |text: &[u8]| rest.strip_prefix(text).ok_or(ScanError::Syntax);
+    match rest.first() {
+        Some(b't') => literal(b"true"),
+        Some(b'f') => literal(b"false"),
+        Some(b'n') => literal(b"null"),
+        Some(_) => behind_number(rest),
+        None => Err(ScanError::Syntax),
     }
+}
 
-    /// Passes one digit or more.
-    fn digits(&mut self) -> Scan<()> {
-        let [b'0'..=b'9', rest @ ..] = self.rest else { return Err(ScanError::Syntax) };
-        self.rest = rest;
-        while let [b'0'..=b'9', rest @ ..] = self.rest {
-            self.rest = rest;
-        }
-        Ok(())
+fn behind_number(rest: &[u8]) -> Scan<&[u8]> {
+    let rest = rest.strip_prefix(b"-").unwrap_or(rest);
+    let mut rest = match rest {
+        [b'0', behind @ ..] => behind,
+        _ => behind_digits(rest)?,
+    };
+    if let [b'.', behind @ ..] = rest {
+        rest = behind_digits(behind)?;
     }
+    match rest {
+        [b'e' | b'E', b'+' | b'-', behind @ ..] | [b'e' | b'E', behind @ ..] => behind_digits(behind),
+        _ => Ok(rest),
+    }
+}
 
-    /// Passes just this text, or says that something else stands here.
-    pub(crate) fn literal(&mut self, literal: &[u8]) -> Scan<()> {
-        self.rest = self.rest.strip_prefix(literal).ok_or(ScanError::Syntax)?;
-        Ok(())
+/// Behind one digit or more.
+fn behind_digits(rest: &[u8]) -> Scan<&[u8]> {
+    let [b'0'..=b'9', rest @ ..] = rest else { return Err(ScanError::Syntax) };
+    let mut rest = rest;
+    while let [b'0'..=b'9', behind @ ..] = rest {
+        rest = behind;
     }
+    Ok(rest)
 }
 
 /// What follows an escape, from behind its backslash.
