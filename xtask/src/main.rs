@@ -37,7 +37,7 @@ cargo xtask COMMAND
                      --write keeps the figures in docs/conformance.md,
                      --only RUN (several times), --server URL, --client COMMAND
   bench              ours beside the bare limits and the official SDKs, in interleaved rounds
-                     --quick takes ten minutes, --rounds=N, --rows=A1,B2,
+                     --quick takes six minutes, --rounds=N, --rows=A1,B2,
                      --write keeps the figures in docs/performance.md
   instructions       instructions of the hot paths under callgrind, where valgrind is installed
                      --write accepts what they are now

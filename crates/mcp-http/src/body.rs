@@ -9,9 +9,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use http_body::{Body, Frame};
+use mcp_transport_core::FOREVER;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::io::FAR;
 use crate::reply::Refusal;
 
 /// How slowly a request body may come.
@@ -56,12 +56,12 @@ impl BodyPace {
 
     /// When the next bytes have to be there, at the latest.
     fn deadline(&self, start: Instant, now: Instant, read: usize) -> Instant {
-        let idle = now + self.idle.min(FAR);
+        let idle = now + self.idle.min(FOREVER);
         if self.min_rate == 0 {
             return idle;
         }
         let earned = Duration::from_millis((read as u64).saturating_mul(1000) / u64::from(self.min_rate));
-        idle.min(start + earned.max(self.grace).min(FAR))
+        idle.min(start + earned.max(self.grace).min(FOREVER))
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use mcp_transport_core::{BoxFuture, Error, ErrorKind};
+use mcp_transport_core::{BoxFuture, Error, ErrorKind, FOREVER};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 #[cfg(feature = "tls")]
 use crate::io::drive_tls;
-use crate::io::{Accepted, Acceptor, ConnectionEnd, FAR, Peer, ServerOptions, Stage, drive};
+use crate::io::{Accepted, Acceptor, ConnectionEnd, Peer, ServerOptions, Stage, drive};
 use crate::route::PeerAddr;
 use crate::router::Router;
 #[cfg(feature = "tls")]
@@ -265,7 +265,7 @@ impl ServerControl {
         within: Duration,
     ) -> usize {
         tracing::info!(target: "mcp.http", connections = connections.len(), "draining");
-        let deadline = Instant::now() + within.min(FAR);
+        let deadline = Instant::now() + within.min(FOREVER);
         let mut running: JoinSet<()> = hooks.into_iter().collect();
         let hooks = async { while running.join_next().await.is_some() {} };
         self.unless_cut(deadline, hooks).await;

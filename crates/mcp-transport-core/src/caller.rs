@@ -12,7 +12,7 @@ use tokio::time::{Duration, Instant, sleep_until};
 
 use crate::endpoint::{Alive, Sender};
 use crate::session::Session;
-use crate::{Error, ErrorKind, queue};
+use crate::{Error, ErrorKind, FOREVER, queue};
 
 /// How long one call may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -242,8 +242,7 @@ impl Caller {
 
 /// A deadline that does not overflow when somebody asks for [`Duration::MAX`].
 pub(crate) fn after(start: Instant, wait: Duration) -> Instant {
-    const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
-    start + wait.min(FAR)
+    start + wait.min(FOREVER)
 }
 
 /// One call's place in the table. Dropping it gives the place back, and tells the peer if it still works on the call.

@@ -95,7 +95,7 @@ pub use error::{Error, ErrorKind};
 pub use exchange::{Exchange, Responder};
 pub use health::{Health, State};
 pub use heartbeat::Heartbeat;
-pub use limits::Limits;
+pub use limits::{FOREVER, Limits};
 pub use options::Options;
 pub use outlet::{Outlet, ResponseStream, response_stream};
 pub use reconnect::{Backoff, Reconnect};

@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use mcp_jsonrpc::ScanLimits;
 
+/// Thirty years: what a longer wait is cut to. No process sees the end of it, and a point in time so far away can still
+/// be told, which one after [`Duration::MAX`] cannot.
+pub const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+
 /// The bounds of a connection. What is not here is a named constant beside its reason, or does not exist.
 ///
 /// ```

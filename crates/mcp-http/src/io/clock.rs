@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use mcp_transport_core::CloseReason;
+use mcp_transport_core::{CloseReason, FOREVER};
 use tokio::time::Instant;
 
 use super::ServerOptions;
@@ -73,9 +73,6 @@ pub(crate) enum Protocol {
     Http2,
 }
 
-/// Thirty years: longer waits are as good as none, and a point in time so far away can still be told.
-pub(crate) const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
-
 /// How long each thing may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clocks {
@@ -89,10 +86,10 @@ pub(crate) struct Clocks {
 impl From<&ServerOptions> for Clocks {
     fn from(options: &ServerOptions) -> Self {
         Self {
-            first_byte: options.first_byte.min(FAR),
-            head: options.head.min(FAR),
-            idle: options.idle.min(FAR),
-            write_stall: options.write_stall.min(FAR),
+            first_byte: options.first_byte.min(FOREVER),
+            head: options.head.min(FOREVER),
+            idle: options.idle.min(FOREVER),
+            write_stall: options.write_stall.min(FOREVER),
             // Long enough for an answer to cross the world, short enough to be no hold on the connections.
             linger: Duration::from_secs(1),
         }

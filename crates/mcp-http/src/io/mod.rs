@@ -27,7 +27,7 @@ pub use clock::{ConnectionEnd, ConnectionHandle};
 pub use options::ServerOptions;
 
 pub(crate) use accept::{Accepted, Acceptor};
-pub(crate) use clock::{Clocks, FAR, Protocol};
+pub(crate) use clock::{Clocks, Protocol};
 pub(crate) use descriptors::default_max_connections;
 pub(crate) use drive::{Stage, drive};
 #[cfg(feature = "tls")]

@@ -29,9 +29,7 @@ impl Served {
     pub(crate) async fn with(options: SseOptions, server: ServerOptions, router: RouterOptions) -> Self {
         let (sse, sessions) = SseServer::new(options);
         let router = Router::new(router, sse.routes());
-        // Of the standard library, because its backlog is as long as the system has it: some tests connect by thousands.
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut server = Server::from_listener(listener, server).unwrap();
+        let mut server = Server::bind(([127, 0, 0, 1], 0).into(), server).await.unwrap();
         let (address, control, drained) = (server.local_addr(), server.control(), sse.clone());
         server.on_drain(move || Box::pin(async move { drained.shutdown() }));
         let serving = tokio::spawn(server.serve(router));

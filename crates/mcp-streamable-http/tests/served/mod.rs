@@ -49,9 +49,7 @@ impl Served {
     ) -> (Self, StreamableListener) {
         let (endpoint, listener) = StreamableServer::new(options);
         let router = Router::new(router, endpoint.routes());
-        // Of the standard library, because its backlog is as long as the system has it: some tests connect by thousands.
-        let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut server = Server::from_listener(socket, ServerOptions::default()).unwrap();
+        let mut server = Server::bind(([127, 0, 0, 1], 0).into(), ServerOptions::default()).await.unwrap();
         let (address, control, drained) = (server.local_addr(), server.control(), endpoint.clone());
         server.on_drain(move || Box::pin(async move { drained.shutdown() }));
         let serving = tokio::spawn(server.serve(router));

@@ -118,6 +118,7 @@ async fn http() -> Outcome {
 async fn answer(request: Request<Incoming>, streams: Streams) -> Result<Reply, hyper::Error> {
     let response = Response::builder();
     let built = if request.method() == Method::GET {
+        // The limit has no bounds; the load has 64 calls in flight at most.
         let (sender, receiver) = mpsc::unbounded_channel();
         let mut streams = streams.lock().unwrap();
         let session = streams.len().to_string();

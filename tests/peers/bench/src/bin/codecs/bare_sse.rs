@@ -37,6 +37,7 @@ pub async fn start() -> Outcome<SocketAddr> {
 
 async fn answer(request: Request<Incoming>, stream: Stream) -> Result<Response<Events>, hyper::Error> {
     if request.method() == Method::GET {
+        // The limit has no bounds; there is one call at a time.
         let (sender, receiver) = mpsc::unbounded_channel();
         let _ = sender.send(Bytes::from_static(b"event: endpoint\ndata: /message\n\n"));
         *stream.lock().unwrap() = Some(sender);

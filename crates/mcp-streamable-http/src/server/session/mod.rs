@@ -1,8 +1,9 @@
 //! One session: its streams, what is posted into it, and when it is idle.
 
+mod attached;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
@@ -13,15 +14,16 @@ use http::StatusCode;
 use http::header::{HeaderValue, RETRY_AFTER};
 use mcp_http::proto::SessionId;
 use mcp_http::{Refusal, SessionEntry};
-use mcp_jsonrpc::{ErrorObject, Id, Message, Response};
+use mcp_jsonrpc::{Id, Message};
 use mcp_transport_core::{
-    Control, Error, ErrorKind, Frame, Outlet, Principal, ResponseStream, Revision, queue, response_stream,
+    Control, FOREVER, Frame, Outlet, Principal, ResponseStream, Revision, queue, response_stream,
 };
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::body::{Event, Events, Opening};
-use super::stream::{Busy, GENERAL, Left, Pulled, Stream, Taken, keep_waker};
+pub(super) use attached::{Attached, Replay};
+
+use super::stream::{Busy, GENERAL, Pulled, Stream, keep_waker};
 use crate::config::{Answers, StreamableOptions};
 use crate::proto::EventPosition;
 use crate::store::{EventStore, Lost, StreamKey};
@@ -281,7 +283,7 @@ impl Session {
     /// When the next stream is to be let go that nobody has come back for.
     pub(super) fn next_sweep(&self) -> Option<Instant> {
         let (oldest, _) = *lock(&self.streams).as_ref()?.finished.front()?;
-        Some(oldest + self.options.keep_finished.min(FAR))
+        Some(oldest + self.options.keep_finished.min(FOREVER))
     }
 
     /// Lets go of streams that nobody has come back for.
@@ -383,7 +385,7 @@ impl Session {
             0 => self.options.first_message.min(self.options.session_idle),
             _ => self.options.session_idle,
         };
-        Some(*lock(&self.activity) + keep.min(FAR))
+        Some(*lock(&self.activity) + keep.min(FOREVER))
     }
 }
 
@@ -433,9 +435,6 @@ impl Streams {
     }
 }
 
-/// A time that no process sees the end of, and that no clock overflows by.
-pub(super) const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
-
 /// What is left of the events after `from`, up to `last`, for a client that has seen none of them: the oldest ones may
 /// have been given up.
 async fn newest(store: &dyn EventStore, key: &StreamKey, from: u64, last: u64) -> Vec<Bytes> {
@@ -480,136 +479,6 @@ impl Drop for Posting {
     fn drop(&mut self) {
         self.0.posts.fetch_sub(1, Relaxed);
         self.0.touch();
-    }
-}
-
-/// Events that a client has missed, each with its place.
-#[derive(Debug, Default)]
-pub(super) struct Replay {
-    /// The place before the first of them.
-    pub(super) before: u64,
-    pub(super) events: Vec<(EventPosition, Bytes)>,
-}
-
-impl Replay {
-    fn new(stream: u64, last: u64, events: Vec<Bytes>) -> Self {
-        // A store that gives more than it was asked for is not believed.
-        let before = last.saturating_sub(events.len() as u64);
-        let place = |(line, seq)| (EventPosition { stream, seq }, line);
-        Self { before, events: events.into_iter().zip(before + 1..).map(place).collect() }
-    }
-}
-
-/// The reader of a stream. When it is dropped, the client has gone.
-pub(super) struct Attached {
-    session: Arc<Session>,
-    stream: Arc<Stream>,
-    reader: Option<u64>,
-    /// The one request that it answers.
-    request: Option<Id>,
-    /// The stream is found by its number.
-    entered: bool,
-}
-
-impl Attached {
-    pub(super) fn stream(&self) -> &Arc<Stream> {
-        &self.stream
-    }
-
-    pub(super) fn session(&self) -> &Arc<Session> {
-        &self.session
-    }
-
-    pub(super) fn opening(&self, last: u64) -> Opening {
-        if !self.stream.has_ids() || !self.session.polls() {
-            return Opening::default();
-        }
-        let priming = Some(EventPosition { stream: self.stream.number(), seq: last });
-        Opening { priming, retry: self.session.options.retry }
-    }
-
-    /// Waits until nobody else is at it; an error when somebody else has come for it meanwhile.
-    async fn take_over(&mut self) -> Result<Taken, Busy> {
-        let Self { session, stream, reader, .. } = self;
-        poll_fn(|cx| stream.poll_take_over(reader, session.places(), cx)).await
-    }
-
-    fn place(&self, seq: Option<u64>) -> Option<EventPosition> {
-        seq.map(|seq| EventPosition { stream: self.stream.number(), seq })
-    }
-}
-
-impl Events for Attached {
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        self.stream.poll_pull(self.reader, cx).map(|pulled| match pulled {
-            Pulled::Event(seq, message) => {
-                if matches!(message, Message::Response(_)) {
-                    self.request = None;
-                }
-                Some(Event { position: self.place(seq), message })
-            }
-            Pulled::TakenOver => {
-                self.request = None;
-                None
-            }
-            Pulled::End => None,
-        })
-    }
-
-    fn commit(&mut self, first: Option<Event>) -> (Opening, Option<Event>) {
-        self.session.enter(&self.stream);
-        self.entered = true;
-        let opening = self.opening(0);
-        let seq = self.stream.commit(first.as_ref().map(|event| &event.message));
-        let first = first.map(|event| Event { position: self.place(seq), ..event });
-        (opening, first)
-    }
-
-    fn poll_released(&mut self, cx: &mut Context<'_>) -> Poll<Duration> {
-        let released = self.stream.poll_released(cx);
-        if released.is_ready() {
-            // It goes on, elsewhere.
-            self.request = None;
-        }
-        released
-    }
-
-    fn farewell(&mut self) -> Option<Message> {
-        let id = self.request.take()?;
-        let reason = self.session.control()?.close_reason()?;
-        let error = ErrorObject::with_reason("the session has ended", reason.wire_reason());
-        Some(Response::error(&id, &error).into())
-    }
-
-    fn divert(&mut self, message: Message) {
-        let room = self.session.unrelated().and_then(|queue| queue.try_reserve(message.len()).ok().flatten());
-        if let Some(room) = room {
-            let _ = room.send(message);
-            return;
-        }
-        tracing::debug!(kind = message.kind(), "a message finds no stream");
-        if let Message::Request(request) = &message {
-            // Whoever asked is told now, and does not wait for an answer that nobody can give. Calls are bounded.
-            let error = Error::new(ErrorKind::Limit, "the client does not read its stream");
-            let _ = self.session.posted.last_word(0, Frame::Undelivered(request.id(), error));
-        }
-    }
-}
-
-impl Drop for Attached {
-    fn drop(&mut self) {
-        let Some(reader) = self.reader else { return };
-        let session = &self.session;
-        match self.stream.detach(reader) {
-            Left::Over if self.entered => session.forget(&self.stream),
-            Left::Waits => session.wake_pump(),
-            Left::Finished(at) => session.note_finished(&self.stream, at),
-            Left::Over | Left::TakenOver => {}
-        }
-        // The end of a POST is noted by itself.
-        if session.posts.load(Relaxed) == 0 {
-            session.touch();
-        }
     }
 }
 
