@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use allocation_counter::{AllocationInfo, measure};
 use mcp_stdio::connection;
 use mcp_transport_core::{CloseReason, Connection, Incoming, Options, serve};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 /// A call of a usual size.
 const CALL: &[u8] = b"{\"jsonrpc\":\"2.0\",\"id\":42,\"method\":\"tools/call\",\"params\":{\"name\":\"weather\",\"arguments\":{\"city\":\"Uster on the lake\",\"days\":3},\"_meta\":{\"progressToken\":\"p-42\"}}}\n";
@@ -134,6 +134,35 @@ fn memory_is_steady() {
         let _ = allocations(pace, 1_000);
         let (few, many) = (allocations(pace, 5_000).bytes_max, allocations(pace, 50_000).bytes_max);
         assert!(many <= few + few / 4, "{few} {many}");
+    }
+}
+
+/// Neither the connection nor its thread keeps a buffer that a large message has grown, however much of it is left.
+#[test]
+fn what_a_large_message_was_read_into_is_given_back() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    for behind in (0..20).map(|of| of * 8 * 1024) {
+        let text = "x".repeat((1 << 20) - behind - 64);
+        let held = measure(|| {
+            runtime.block_on(async {
+                let (mut client, server) = tokio::io::duplex(64 * 1024);
+                let (read, write) = tokio::io::split(server);
+                let (endpoint, driver) = connection(read, write, Options::new("large")).split();
+                let driver = tokio::spawn(driver);
+                let line = format!("{{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"params\":[\"{text}\"]}}\n");
+                client.write_all(line.as_bytes()).await.unwrap();
+                let mut endpoint = endpoint;
+                assert!(endpoint.receiver.recv().await.is_some());
+                drop(line);
+                // The driver reads on, and finds nothing.
+                for _ in 0..9 {
+                    tokio::task::yield_now().await;
+                }
+                driver.abort();
+                assert!(driver.await.unwrap_err().is_cancelled());
+            });
+        });
+        assert!(held.bytes_current < 200_000, "{behind}: {} bytes", held.bytes_current);
     }
 }
 

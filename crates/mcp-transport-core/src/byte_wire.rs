@@ -23,9 +23,12 @@ const READ_MAX: usize = 64 * 1024;
 const WRITE_HIGH: usize = 256 * 1024;
 /// Larger messages are written from where they are; smaller ones are cheaper to copy together.
 const COPY_MAX: usize = 16 * 1024;
+/// A larger buffer is given back: twice what one read asks for, since the end of a line may stand before it.
+const SPARE_MAX: usize = 2 * READ_MAX;
+
 thread_local! {
     /// A read buffer that an idle connection left behind: the next one to read on this thread takes it, so that lines
-    /// which come alone need none of their own. One for each thread, of at most `READ_MAX`.
+    /// which come alone need none of their own. One for each thread, of at most `SPARE_MAX`.
     static SPARE: Cell<BytesMut> = Cell::default();
 }
 
@@ -155,6 +158,8 @@ pub struct ByteWire<R, W, C> {
     writer: W,
     codec: C,
     read: BytesMut,
+    /// The most that the buffer has had room for: what is left of it does not say how large it is.
+    room: usize,
     next_read: usize,
     ended: Option<CloseReason>,
     out: Outbox,
@@ -176,6 +181,7 @@ where
             writer,
             codec,
             read: BytesMut::new(),
+            room: 0,
             next_read: READ_MIN,
             ended: None,
             out: Outbox::default(),
@@ -190,8 +196,10 @@ where
         if self.read.capacity() - self.read.len() < self.next_read / 8 {
             if self.read.capacity() == 0 {
                 self.read = SPARE.try_with(Cell::take).unwrap_or_default();
+                self.room = 0;
             }
             self.read.reserve(self.next_read);
+            self.room = self.room.max(self.read.capacity());
         }
         let room = self.read.capacity() - self.read.len();
         // The future holds nothing but these two references, so one for each poll loses nothing.
@@ -199,7 +207,7 @@ where
         if polled.is_pending() && self.read.is_empty() {
             // An idle connection keeps no buffer; if no message does either, another one may have it.
             let mut read = std::mem::take(&mut self.read);
-            if read.try_reclaim(READ_MIN) && read.capacity() <= READ_MAX {
+            if self.room <= SPARE_MAX && read.try_reclaim(READ_MIN) {
                 // A thread that is ending has no place for it.
                 let _ = SPARE.try_with(|spare| spare.set(read));
             }
