@@ -63,9 +63,12 @@ pub(crate) fn serialize<T: Serialize + ?Sized>(
     let start = out.len();
     let sound = write(out, value, open).map_err(|error| EncodeError(Reason::Serialize(error)))?;
     let written = out.get_mut(start..).unwrap_or_default();
+    if u32::try_from(written.len()).is_err() {
+        return Err(EncodeError::too_large());
+    }
     if sound {
         debug_assert_eq!(whole_value(written, open, MAX_DEPTH), Ok(false));
-        return u32::try_from(written.len()).map(drop).map_err(|_| EncodeError::too_large());
+        return Ok(());
     }
     let breaks = whole_value(written, open, MAX_DEPTH).map_err(|_| EncodeError::not_json())?;
     if breaks {

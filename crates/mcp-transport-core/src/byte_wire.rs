@@ -158,7 +158,7 @@ pub struct ByteWire<R, W, C> {
     writer: W,
     codec: C,
     read: BytesMut,
-    /// The most that the buffer has had room for: what is left of it does not say how large it is.
+    /// The most that the buffer has had room for at a read: what is left of it does not say how large it is.
     room: usize,
     next_read: usize,
     ended: Option<CloseReason>,
@@ -205,7 +205,7 @@ where
         // The future holds nothing but these two references, so one for each poll loses nothing.
         let polled = pin!(self.reader.read_buf(&mut self.read)).poll(cx);
         if polled.is_pending() && self.read.is_empty() {
-            // An idle connection keeps no buffer; if no message does either, another one may have it.
+            // An idle connection keeps no buffer; what has room that no message uses, another one may have.
             let mut read = std::mem::take(&mut self.read);
             if self.room <= SPARE_MAX && read.try_reclaim(READ_MIN) {
                 // A thread that is ending has no place for it.

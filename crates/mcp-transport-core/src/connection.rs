@@ -48,6 +48,8 @@ pub struct Connection {
     refusal_next: bool,
     /// Messages that were read since the last write.
     read_since_write: u32,
+    /// Whether it is noted when they were read.
+    stamped: bool,
     intake: Intake,
     span: Span,
 }
@@ -91,6 +93,7 @@ impl Connection {
             refusals: VecDeque::new(),
             refusal_next: false,
             read_since_write: 0,
+            stamped: false,
             intake,
             span,
         }
@@ -125,6 +128,8 @@ impl Connection {
     ///
     /// Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<Incoming> {
+        // Whoever awaits each message may have been away for long since the last one.
+        self.stamped = false;
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
@@ -168,7 +173,7 @@ impl Connection {
             }
             let was_full = self.is_full();
             let more = self.read_since_write >= READS_PER_WRITE || settled >= READS_PER_WRITE;
-            (self.read_since_write, settled) = (0, 0);
+            (self.read_since_write, self.stamped, settled) = (0, false, 0);
             let sent_all = self.poll_write(cx).is_ready();
             if matches!(self.phase, Phase::Closing) || self.poll_end(cx, sent_all).is_ready() {
                 continue;
@@ -243,7 +248,7 @@ impl Connection {
 
     /// What is read in one go came in at one time.
     fn note_read(&mut self) {
-        if self.read_since_write == 0 {
+        if !std::mem::replace(&mut self.stamped, true) {
             self.session.counters.stamp_received();
         }
         self.read_since_write += 1;

@@ -52,7 +52,7 @@ impl fmt::Display for ConnectionEnd {
     }
 }
 
-/// A connection of a server of ours, as its requests see it.
+/// A connection of a server of ours, as its requests see it: [`Arrived::connection`](crate::Arrived::connection).
 ///
 /// What a stream keeps of it tells, when the stream is dropped, why.
 #[derive(Clone)]

@@ -9,6 +9,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
+use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, sleep_until};
 
 use super::guarded::Guarded;
@@ -88,7 +89,8 @@ where
         {
             stage.mark_unchanged();
             waiting = Some(cx.waker().clone());
-            while let Poll::Ready(now) = stopping.as_mut().poll(cx) {
+            // Out of turn if need be: a task whose budget is spent would not be registered, and would not ask again.
+            while let Poll::Ready(now) = pin!(unconstrained(stopping.as_mut())).poll(cx) {
                 if now == Stage::Cut {
                     handle.ended(ConnectionEnd::Cut);
                     return Poll::Ready(None);

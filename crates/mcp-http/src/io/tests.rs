@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests panic")]
 
 use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -13,6 +15,7 @@ use http_body::{Body, Frame};
 use mcp_transport_core::BoxFuture;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::watch;
+use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use super::{ConnectionEnd, ConnectionHandle, Peer, ServerOptions, Stage, drive};
@@ -396,6 +399,31 @@ async fn the_cut_waits_for_nothing() {
     side.stage.send_replace(Stage::Cut);
     sleep(Duration::from_millis(1)).await;
     assert_eq!(*side.ends.lock().unwrap(), [Some(ConnectionEnd::Cut)]);
+}
+
+/// A task that has had its turn when it first asks for the stage still hears of it.
+#[tokio::test(start_paused = true)]
+async fn the_cut_reaches_a_task_whose_budget_was_spent() {
+    let stage = watch::Sender::new(Stage::Serving);
+    let (_client, server) = duplex(1024);
+    let router = Router::new(RouterOptions::default(), []);
+    let driving = drive(server, Peer::default(), router, &ServerOptions::default(), stage.subscribe());
+    let driving = tokio::spawn(async move {
+        let mut driving = pin!(driving);
+        let mut spent = false;
+        poll_fn(|cx| {
+            while !spent {
+                spent = pin!(consume_budget()).poll(cx).is_pending();
+            }
+            driving.as_mut().poll(cx)
+        })
+        .await
+    });
+    sleep(Duration::from_secs(1)).await;
+    stage.send_replace(Stage::Cut);
+    let cut = Instant::now();
+    assert_eq!(driving.await.unwrap(), Some(ConnectionEnd::Cut));
+    assert_eq!(cut.elapsed(), Duration::ZERO);
 }
 
 #[test]
