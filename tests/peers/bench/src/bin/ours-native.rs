@@ -5,8 +5,8 @@
 #[path = "../echo.rs"]
 mod echo;
 
-use std::cell::Cell;
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
 use echo::{Call, Said, Text};
@@ -14,7 +14,6 @@ use mcp_jsonrpc::Outcome;
 use mcp_stdio::{CommandSpec, StdioClient};
 use mcp_transport_core::{Caller, Error, Transport};
 use serde_json::json;
-use tokio::task::LocalSet;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut words = std::env::args().skip(1);
@@ -36,21 +35,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let numbers: Vec<usize> = line.split(' ').map(str::parse).collect::<Result<_, _>>()?;
         let [in_flight, requests, bytes] = numbers[..] else { return Err("three numbers?".into()) };
         let started = Instant::now();
-        LocalSet::new().block_on(&runtime, exchange(&caller, in_flight, requests, bytes))?;
+        runtime.block_on(exchange(&caller, in_flight, requests, bytes))?;
         println!("{}", started.elapsed().as_secs_f64());
     }
     Ok(())
 }
 
 async fn exchange(caller: &Caller, in_flight: usize, requests: usize, bytes: usize) -> Result<(), String> {
-    let text: Rc<str> = "x".repeat(bytes).into();
-    let left = Rc::new(Cell::new(requests));
+    let text: Arc<str> = "x".repeat(bytes).into();
+    let left = Arc::new(AtomicUsize::new(requests));
     let lanes: Vec<_> = (0..in_flight)
         .map(|_| {
             let (caller, text, left) = (caller.clone(), text.clone(), left.clone());
-            tokio::task::spawn_local(async move {
-                while let Some(less) = left.get().checked_sub(1) {
-                    left.set(less);
+            tokio::spawn(async move {
+                while left.try_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok() {
                     let call = Call { name: "echo".into(), arguments: Text { text: (&*text).into() } };
                     let response =
                         caller.request("tools/call", &call).await.map_err(|error| error.to_string())?;
