@@ -83,6 +83,7 @@ impl StdioClient {
             last_bytes,
             input: Input::Open,
             unlooked: 0,
+            stderr_looked: false,
             exit_wait: self.options.limits.linger,
         };
         Ok(Connection::new(wire, self.options.clone()))
@@ -120,6 +121,8 @@ struct ChildWire {
     input: Input,
     /// Messages since the child was looked at.
     unlooked: u32,
+    /// Whether stderr was looked at by the call before this one, of the same turn.
+    stderr_looked: bool,
     /// How long a child that has closed its stdout has to exit, so that its status can be told.
     exit_wait: Duration,
 }
@@ -186,7 +189,10 @@ impl Wire for ChildWire {
                     self.input = Input::Ended(reason, Box::pin(sleep(self.exit_wait)));
                 }
                 Poll::Pending => {
-                    ready!(self.poll_look(cx));
+                    if self.poll_look(cx).is_pending() {
+                        self.stderr_looked = true;
+                        return Poll::Pending;
+                    }
                     // Nothing more is to come: what has no line feed is a line now.
                     self.last_bytes.end();
                 }
@@ -197,11 +203,15 @@ impl Wire for ChildWire {
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // Also while nobody receives, and so nothing else is read.
-        let _ = self.child.poll_stderr(cx);
+        if !std::mem::take(&mut self.stderr_looked) {
+            let _ = self.child.poll_stderr(cx);
+        }
         self.pipes.as_mut().map_or(Poll::Ready(Err(broken())), |pipes| pipes.poll_ready(cx))
     }
 
     fn start_send(&mut self, message: Message) -> io::Result<()> {
+        // By `poll_ready`, which is called again at once.
+        self.stderr_looked = true;
         self.pipes.as_mut().map_or(Err(broken()), |pipes| pipes.start_send(message))
     }
 

@@ -1,6 +1,8 @@
 //! Requests of ours that wait for their response.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -16,9 +18,31 @@ const KEEP_CALLS: usize = 64;
 /// The pending table; an answer rests in it until its caller takes it, so a call costs no allocation of its own.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
-    calls: HashMap<u64, Call>,
+    calls: HashMap<u64, Call, BuildHasherDefault<Counted>>,
     last: u64,
     closed: Option<Arc<CloseReason>>,
+}
+
+/// Hashes numbers that count up. All keys of the table are ours, so nobody can choose any that collide.
+#[derive(Default)]
+struct Counted(u64);
+
+impl Hasher for Counted {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        // An odd factor keeps numbers apart in the low bits, which choose the place, and spreads them over the high
+        // ones, which are compared first: 2^64 divided by the golden ratio (Knuth, TAOCP 3, 6.4).
+        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 #[derive(Debug)]
@@ -110,14 +134,16 @@ impl Pending {
         cx: &Context<'_>,
     ) -> (Poll<Result<Response, Error>>, Option<Waker>) {
         let absent = || Error::new(ErrorKind::Internal, "the call is not in the table");
-        let Some(entry) = self.calls.get_mut(&call) else { return (Poll::Ready(Err(absent())), None) };
-        if matches!(entry.state, State::Waiting) {
+        let Entry::Occupied(mut place) = self.calls.entry(call) else {
+            return (Poll::Ready(Err(absent())), None);
+        };
+        if matches!(place.get().state, State::Waiting) {
             return match &self.closed {
                 Some(reason) => (Poll::Ready(Err(Error::closed(reason.clone()))), None),
-                None => (Poll::Pending, replace_waker(&mut entry.waker, cx)),
+                None => (Poll::Pending, replace_waker(&mut place.get_mut().waker, cx)),
             };
         }
-        let Some(entry) = self.calls.remove(&call) else { return (Poll::Ready(Err(absent())), None) };
+        let entry = place.remove();
         let outcome = match entry.state {
             State::Answered(response) => Ok(response),
             State::Failed(error) => Err(error),
@@ -130,7 +156,7 @@ impl Pending {
     pub(crate) fn abandon(&mut self, call: u64) -> Abandoned {
         let call = self.calls.remove(&call);
         if self.calls.is_empty() && self.calls.capacity() > KEEP_CALLS {
-            self.calls = HashMap::new();
+            self.calls = HashMap::default();
         }
         let waiting = call.as_ref().is_some_and(|call| matches!(call.state, State::Waiting));
         Abandoned { to_be_told: waiting && self.closed.is_none(), _call: call }
