@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ impl BodyPace {
 /// Reads a body whole. At most `max` bytes are held, whatever its head says.
 pub(crate) async fn read_body<B>(
     headers: &HeaderMap,
-    body: B,
+    mut body: Pin<&mut B>,
     max: usize,
     pace: BodyPace,
 ) -> Result<Bytes, Refusal>
@@ -85,7 +85,6 @@ where
     if body.size_hint().lower().max(declared.unwrap_or(0)) > max as u64 {
         return Err(too_large());
     }
-    let mut body = pin!(body);
     let mut wait = Wait { pace, start: None, timer: None };
     let mut first = Bytes::new();
     let mut more = Vec::new();
@@ -166,6 +165,7 @@ impl Wait {
 mod tests {
     use std::collections::VecDeque;
     use std::convert::Infallible;
+    use std::pin::pin;
     use std::task::{Context, ready};
 
     use tokio::time::sleep;
@@ -202,7 +202,7 @@ mod tests {
     async fn read(pieces: &[(u64, usize)], ends: bool, max: usize) -> (Result<usize, u16>, u64) {
         let body = Trickle { pieces: pieces.iter().copied().collect(), timer: None, ends };
         let start = Instant::now();
-        let result = read_body(&HeaderMap::new(), body, max, BodyPace::default()).await;
+        let result = read_body(&HeaderMap::new(), pin!(body), max, BodyPace::default()).await;
         (
             result.map(|body| body.len()).map_err(|refusal| refusal.status().as_u16()),
             start.elapsed().as_secs(),
@@ -244,8 +244,9 @@ mod tests {
     #[tokio::test]
     async fn keeps_the_order_of_bytes() {
         for piece in [1, 7, 99, 100] {
-            let whole =
-                read_body(&HeaderMap::new(), Counted(0, piece), 100, BodyPace::default()).await.unwrap();
+            let whole = read_body(&HeaderMap::new(), pin!(Counted(0, piece)), 100, BodyPace::default())
+                .await
+                .unwrap();
             assert_eq!(whole, (0..100).collect::<Vec<u8>>());
         }
     }

@@ -1,9 +1,12 @@
 //! What every request of every route goes through, in one visible list.
 
+use std::convert::Infallible;
 use std::error::Error as StdError;
+use std::future::Future;
+use std::pin::{Pin, pin};
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, COOKIE, HOST, HeaderName, PROXY_AUTHORIZATION};
+use http::header::HOST;
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body::Body;
@@ -17,78 +20,121 @@ use crate::reply::{Refusal, Reply, json_reply};
 use crate::route::{Arrived, Payload, Route, Source, Takes};
 use crate::router::{Router, RouterOptions};
 
-/// The list. The first check that fails answers, and nothing that comes after it is looked at.
-pub(crate) async fn answer<B>(router: &Router, request: Request<B>, source: Source) -> Reply
+/// Answers one request. Its head has one place until the handler has it: what the future holds is allocated
+/// and moved around with each request.
+pub(crate) fn answer<B>(
+    router: Router,
+    request: Request<B>,
+    source: Source,
+) -> impl Future<Output = Result<Reply, Infallible>> + Send
 where
     B: Body<Data = Bytes> + Send,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    let cors = router.settings().cors.as_ref();
-    let reader = cors.and_then(|cors| cors.reader(request.headers()));
-    let mut reply = match pass(router, request, source).await {
-        Ok(reply) => reply,
-        Err(refusal) => {
-            tracing::debug!(
-                target: "mcp.http",
-                status = refusal.status().as_u16(),
-                reason = refusal.text(),
-                "request refused"
-            );
-            refusal.into()
+    let (mut parts, body) = request.into_parts();
+    async move {
+        let body = pin!(body);
+        let settings = router.settings();
+        let cors = settings.cors.as_ref();
+        let reader = cors.and_then(|cors| cors.reader(&parts.headers));
+        let mut reply = match pass(&router, &mut parts, body, &source).await {
+            Ok(Passed { route, payload, principal }) => {
+                let peer = source.peer.map(|peer| peer.0);
+                let (connection, rate) = (source.connection, settings.rate.clone());
+                route.handler.handle(Arrived { parts, payload, peer, principal, connection, rate }).await
+            }
+            Err(Stopped::Answered(reply)) => reply,
+            Err(Stopped::Refused(refusal)) => {
+                tracing::debug!(
+                    target: "mcp.http",
+                    status = refusal.status().as_u16(),
+                    reason = refusal.text(),
+                    "request refused"
+                );
+                refusal.into()
+            }
+        };
+        if let Some(cors) = cors {
+            cors.mark(reader, reply.headers_mut());
         }
-    };
-    if let Some(cors) = cors {
-        cors.mark(reader, reply.headers_mut());
+        Ok(reply)
     }
-    reply
 }
 
-async fn pass<B>(router: &Router, request: Request<B>, source: Source) -> Result<Reply, Refusal>
+/// A request that goes to the handler of its route.
+struct Passed<'a> {
+    route: &'a Route,
+    payload: Payload,
+    principal: Option<Principal>,
+}
+
+/// A request that is answered here.
+enum Stopped {
+    Answered(Reply),
+    Refused(Refusal),
+}
+
+impl From<Refusal> for Stopped {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// The list. The first check that fails answers, and nothing that comes after it is looked at.
+async fn pass<'a, B>(
+    router: &'a Router,
+    parts: &mut Parts,
+    body: Pin<&mut B>,
+    source: &Source,
+) -> Result<Passed<'a>, Stopped>
 where
     B: Body<Data = Bytes> + Send,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
     let settings = router.settings();
-    let (mut parts, body) = request.into_parts();
-    hide_secrets(&mut parts.headers);
+    let seen = look_through(&mut parts.headers);
 
-    host(router, &parts)?; //                                              1 and 2: 400, 403
-    origin(settings, &parts.headers)?; //                                  3: 403
-    fetch_site(&parts)?; //                                                4: 403
-    if let Some(preflight) = preflight(settings, &parts)? {
-        return Ok(preflight); //                                           4: 204, 403
+    host(router, parts)?; //                                               1 and 2: 400, 403
+    origin(settings, &parts.headers, &seen)?; //                           3: 403
+    fetch_site(&parts.headers, &seen)?; //                                 4: 403
+    if let Some(preflight) = preflight(settings, parts)? {
+        return Err(Stopped::Answered(preflight)); //                       4: 204, 403
     }
-    let principal = authenticate(router, &mut parts, &source).await?; //   5: 401, 403, 429
-    let route = route(router, &parts)?; //                                 6: 404, 405
+    let principal = authenticate(router, parts, source).await?; //         5: 401, 403, 429
+    let route = route(router, parts)?; //                                  6: 404, 405
     types(route, &parts.headers)?; //                                      7: 406, 415
     let payload = match route.takes {
         Takes::Nothing => Payload::Nothing,
         takes => {
             let bytes = read_body(&parts.headers, body, route.max_body, settings.pace).await?; // 8 and 9: 413, 408
-            match payload(takes, bytes, route) {
-                Ok(payload) => payload,
-                Err(malformed) => return Ok(no_message(route, &parts, &malformed)), //      9: 400
-            }
+            let parsed = payload(takes, bytes, route);
+            parsed.map_err(|malformed| Stopped::Answered(no_message(route, parts, &malformed)))? //  9: 400
         }
     };
-    let peer = source.peer.map(|peer| peer.0);
-    let connection = source.connection;
-    let rate = settings.rate.clone();
-    Ok(route.handler.handle(Arrived { parts, payload, peer, principal, connection, rate }).await)
+    Ok(Passed { route, payload, principal })
 }
 
-/// Whoever shows headers, in a log of its own or in a panic, does not show these.
-fn hide_secrets(headers: &mut HeaderMap) {
-    const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
-    const SECRET: [HeaderName; 4] = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, SESSION];
-    if !SECRET.iter().any(|name| headers.contains_key(name)) {
-        return;
-    }
+/// Which of the headers are there that few requests have.
+#[derive(Default)]
+struct Seen {
+    origin: bool,
+    fetch_site: bool,
+}
+
+/// Looks at each header once. Whoever shows headers, in a log of its own or in a panic, does not show the secret ones.
+fn look_through(headers: &mut HeaderMap) -> Seen {
+    let mut seen = Seen::default();
     for (name, value) in headers.iter_mut() {
-        if SECRET.contains(name) {
-            value.set_sensitive(true);
+        match name.as_str() {
+            "authorization" | "proxy-authorization" | "cookie" | "mcp-session-id" => {
+                value.set_sensitive(true);
+            }
+            "origin" => seen.origin = true,
+            "sec-fetch-site" => seen.fetch_site = true,
+            _ => {}
         }
     }
+    seen
 }
 
 /// RFC 9112 3.2: a request without exactly one Host is answered with 400. A foreign one is DNS rebinding.
@@ -112,7 +158,10 @@ fn host(router: &Router, parts: &Parts) -> Result<(), Refusal> {
 }
 
 /// MCP 2025-11-25 transports, Security Warning: servers must validate Origin.
-fn origin(settings: &RouterOptions, headers: &HeaderMap) -> Result<(), Refusal> {
+fn origin(settings: &RouterOptions, headers: &HeaderMap, seen: &Seen) -> Result<(), Refusal> {
+    if !seen.origin {
+        return Ok(());
+    }
     settings.origins.check(headers).map(|_| ()).map_err(|_| {
         Refusal::new(
             StatusCode::FORBIDDEN,
@@ -122,12 +171,12 @@ fn origin(settings: &RouterOptions, headers: &HeaderMap) -> Result<(), Refusal> 
 }
 
 /// A page of another site, seen from what the browser says of itself; [`origin`] has checked its Origin, if it has one.
-fn fetch_site(parts: &Parts) -> Result<(), Refusal> {
-    let headers = &parts.headers;
-    const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-    let mut sites = headers.get_all(SITE).iter();
-    let is_cross = sites.any(|site| site.as_bytes().eq_ignore_ascii_case(b"cross-site"));
-    if is_cross && !headers.contains_key(http::header::ORIGIN) {
+fn fetch_site(headers: &HeaderMap, seen: &Seen) -> Result<(), Refusal> {
+    if !seen.fetch_site || seen.origin {
+        return Ok(());
+    }
+    let mut sites = headers.get_all("sec-fetch-site").iter();
+    if sites.any(|site| site.as_bytes().eq_ignore_ascii_case(b"cross-site")) {
         let text = "requests from pages of other sites need an allowed Origin (--allow-origin)\n";
         return Err(Refusal::new(StatusCode::FORBIDDEN, text));
     }

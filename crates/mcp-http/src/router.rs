@@ -167,7 +167,8 @@ impl Router {
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
         let source = Source::of(&request);
-        pipeline::answer(self, request, source).await
+        let Ok(reply) = pipeline::answer(self.clone(), request, source).await;
+        reply
     }
 
     /// Answers one request of a connection of ours.
@@ -180,8 +181,7 @@ impl Router {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
-        let router = self.clone();
-        Box::pin(async move { Ok(pipeline::answer(&router, request, source).await) })
+        Box::pin(pipeline::answer(self.clone(), request, source))
     }
 
     /// The routes of a path, whatever their methods.

@@ -122,20 +122,17 @@ enum Phase {
 struct Clock {
     protocol: Protocol,
     phase: Phase,
-    since: Instant,
+    /// When it began; `None` until somebody asks for its end, which the connection does before it goes to sleep. So a
+    /// phase that nobody waits in needs no look at the clock.
+    since: Option<Instant>,
     blocked: Option<Instant>,
     end: Option<ConnectionEnd>,
 }
 
 impl ConnectionHandle {
     pub(crate) fn new() -> Self {
-        let clock = Clock {
-            protocol: Protocol::Http1,
-            phase: Phase::First,
-            since: Instant::now(),
-            blocked: None,
-            end: None,
-        };
+        let clock =
+            Clock { protocol: Protocol::Http1, phase: Phase::First, since: None, blocked: None, end: None };
         Self {
             clock: Arc::new(Mutex::new(clock)),
             #[cfg(feature = "http2")]
@@ -216,14 +213,15 @@ impl ConnectionHandle {
 
     /// When something takes too long, if nothing happens until then, and what it is called.
     pub(crate) fn deadline(&self, clocks: &Clocks) -> Option<(Instant, Option<ConnectionEnd>)> {
-        let clock = self.lock();
-        let reading = match clock.phase {
-            Phase::First => Some((clock.since + clocks.first_byte, Some(ConnectionEnd::NoFirstByte))),
-            Phase::Head => Some((clock.since + clocks.head, Some(ConnectionEnd::SlowHead))),
-            Phase::Idle => Some((clock.since + clocks.idle, Some(ConnectionEnd::Idle))),
-            Phase::Linger => Some((clock.since + clocks.linger, None)),
+        let mut clock = self.lock();
+        let allowed = match clock.phase {
+            Phase::First => Some((clocks.first_byte, Some(ConnectionEnd::NoFirstByte))),
+            Phase::Head => Some((clocks.head, Some(ConnectionEnd::SlowHead))),
+            Phase::Idle => Some((clocks.idle, Some(ConnectionEnd::Idle))),
+            Phase::Linger => Some((clocks.linger, None)),
             Phase::Busy => None,
         };
+        let reading = allowed.map(|(time, end)| (*clock.since.get_or_insert_with(Instant::now) + time, end));
         let writing =
             clock.blocked.map(|blocked| (blocked + clocks.write_stall, Some(ConnectionEnd::WriteStalled)));
         match (reading, writing) {
@@ -240,7 +238,7 @@ impl ConnectionHandle {
 impl Clock {
     fn enter(&mut self, phase: Phase) {
         self.phase = phase;
-        self.since = Instant::now();
+        self.since = None;
     }
 }
 

@@ -206,7 +206,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Speaking<S> {
                 return Poll::Ready(result.map_err(io::Error::other));
             }
             // hyper asks the body when it has framed the head, and then writes until the socket is full.
-            if handle.is_write_blocked() {
+            if !handover.was_ever_used() || handle.is_write_blocked() {
                 return Poll::Pending;
             }
             let Some((body, framing)) = handover.part() else { return Poll::Pending };

@@ -5,6 +5,7 @@
 
 use std::io::{self, ErrorKind, Write};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
@@ -64,15 +65,28 @@ impl Framing {
 
 /// Where a body that waits is on its way from hyper to [`Streaming`].
 #[derive(Clone, Default)]
-pub(crate) struct Handover(Arc<Mutex<Option<(ReplyBody, Framing)>>>);
+pub(crate) struct Handover(Arc<Left>);
+
+#[derive(Default)]
+struct Left {
+    body: Mutex<Option<(ReplyBody, Framing)>>,
+    /// Whether one has ever been left: most connections never have one, and are asked after each request.
+    ever: AtomicBool,
+}
 
 impl Handover {
     fn slot(&self) -> MutexGuard<'_, Option<(ReplyBody, Framing)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.body.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn leave(&self, body: ReplyBody, framing: Framing) {
+        // One task leaves and looks.
+        self.0.ever.store(true, Relaxed);
         *self.slot() = Some((body, framing));
+    }
+
+    pub(crate) fn was_ever_used(&self) -> bool {
+        self.0.ever.load(Relaxed)
     }
 
     /// Back to hyper.

@@ -6,6 +6,7 @@ mod stream;
 mod wire;
 
 use std::fmt;
+use std::future::ready;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -19,6 +20,8 @@ use mcp_http::{
     Arrived, Full, Handler, Refusal, Reply, Route, SessionTable, Takes, detached, detached_message,
     event_stream_reply, text_reply,
 };
+use mcp_jsonrpc::Message;
+use mcp_transport_core::queue::Permit;
 use mcp_transport_core::{BoxFuture, Connection, Error, Frame, Limits, Listener, Options, queue};
 use tokio::time::{sleep, timeout};
 
@@ -189,13 +192,13 @@ struct Posts(Arc<Shared>);
 
 impl Handler for Posts {
     fn handle(&self, arrived: Arrived) -> BoxFuture<'static, Reply> {
-        let shared = self.0.clone();
-        Box::pin(async move { shared.post(arrived).await.unwrap_or_else(Reply::from) })
+        self.0.post(arrived).unwrap_or_else(|refusal| Box::pin(ready(refusal.into())))
     }
 }
 
 impl Shared {
-    async fn post(&self, arrived: Arrived) -> Result<Reply, Refusal> {
+    /// What can be done at once is done before there is a future: whatever that holds is moved around.
+    fn post(&self, arrived: Arrived) -> Result<BoxFuture<'static, Reply>, Refusal> {
         let bad = |text| Refusal::new(StatusCode::BAD_REQUEST, text);
         let text = match session_parameter(arrived.parts.uri.query()) {
             Ok(Some(text)) => text,
@@ -203,24 +206,35 @@ impl Shared {
             Err(_) => return Err(bad("the query cannot be read")),
         };
         let id = SessionId::parse(&text).ok_or_else(|| bad("that is no session id"))?;
-        let unknown = || Refusal::new(StatusCode::NOT_FOUND, "no such session");
         let session = self.sessions.find(&id, arrived.principal.as_ref()).ok_or_else(unknown)?;
         arrived.count_in_session(id.as_str())?;
-        drop(text);
         let Some(message) = arrived.payload.into_message() else { return Err(bad("that is no message")) };
         let message = detached_message(message);
-        let place = match session.post.try_reserve(message.len()) {
-            Ok(Some(place)) => place,
-            // Only who has to wait needs a timer.
-            _ => timeout(self.options.queue_wait, session.post.reserve(message.len()))
-                .await
-                .map_err(|_| Refusal::unavailable("the session takes no more messages"))?
-                .map_err(|_| unknown())?,
-        };
-        // The answer says that the message is in the session's queue, and nothing about what becomes of it.
-        place.send(Frame::Message(message, None)).map_err(|_| unknown())?;
-        Ok(text_reply(StatusCode::ACCEPTED, "Accepted"))
+        if let Ok(Some(place)) = session.post.try_reserve(message.len()) {
+            return Ok(Box::pin(ready(taken(place, message)?)));
+        }
+        // Only who has to wait needs a timer.
+        let wait = self.options.queue_wait;
+        Ok(Box::pin(async move {
+            let place = timeout(wait, session.post.reserve(message.len())).await;
+            let taken = match place {
+                Ok(Ok(place)) => taken(place, message),
+                Ok(Err(queue::Closed)) => Err(unknown()),
+                Err(_) => Err(Refusal::unavailable("the session takes no more messages")),
+            };
+            taken.unwrap_or_else(Reply::from)
+        }))
     }
+}
+
+/// The answer says that the message is in the session's queue, and nothing about what becomes of it.
+fn taken(place: Permit<Frame>, message: Message) -> Result<Reply, Refusal> {
+    place.send(Frame::Message(message, None)).map_err(|_| unknown())?;
+    Ok(text_reply(StatusCode::ACCEPTED, "Accepted"))
+}
+
+fn unknown() -> Refusal {
+    Refusal::new(StatusCode::NOT_FOUND, "no such session")
 }
 
 impl fmt::Debug for Opens {
