@@ -42,8 +42,10 @@ struct State {
     /// Those that may still say something.
     outlets: usize,
     session: Option<Arc<Session>>,
-    /// At most as many as a batch has requests.
-    flights: Vec<Flight>,
+    /// Most messages are one request, and need no more than this.
+    first: Option<Flight>,
+    /// Of a batch: fewer than it has requests.
+    others: Vec<Flight>,
     given_up: bool,
 }
 
@@ -81,7 +83,10 @@ impl Outlet {
     /// Notes a request that was admitted; whether its peer has gone already.
     pub(crate) fn note(&self, flight: Flight) -> bool {
         let mut state = self.shared.state();
-        state.flights.push(flight);
+        match state.first {
+            None => state.first = Some(flight),
+            Some(_) => state.others.push(flight),
+        }
         state.given_up
     }
 }
@@ -166,10 +171,11 @@ impl ResponseStream {
         let (session, flights) = {
             let mut state = self.shared.state();
             state.given_up = true;
-            (state.session.clone(), std::mem::take(&mut state.flights))
+            let others = std::mem::take(&mut state.others);
+            (state.session.clone(), state.first.take().into_iter().chain(others))
         };
         if let Some(session) = session {
-            flights.into_iter().for_each(|flight| session.give_up(flight));
+            flights.for_each(|flight| session.give_up(flight));
         }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
@@ -29,7 +29,7 @@ pub fn channel<T>(max_bytes: u32, max_count: u32) -> (Sender<T>, Receiver<T>) {
     let inner = Arc::new(Inner {
         state: Mutex::new(State { items: VecDeque::new(), reader: None, closed: false }),
         last_words: LastWords::default(),
-        room: Arc::new(Semaphore::new(max_bytes as usize)),
+        room: OnceLock::new(),
         max_bytes,
         unit: max_bytes.div_ceil(max_count.max(1)),
     });
@@ -39,7 +39,8 @@ pub fn channel<T>(max_bytes: u32, max_count: u32) -> (Sender<T>, Receiver<T>) {
 struct Inner<T> {
     state: Mutex<State<T>>,
     last_words: LastWords,
-    room: Arc<Semaphore>,
+    /// From the first message on that needs any: most ways back carry one answer, which needs none.
+    room: OnceLock<Arc<Semaphore>>,
     max_bytes: u32,
     unit: u32,
 }
@@ -89,6 +90,19 @@ impl<T> Inner<T> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn room(&self) -> &Arc<Semaphore> {
+        let mut is_new = false;
+        let room = self.room.get_or_init(|| {
+            is_new = true;
+            Arc::new(Semaphore::new(self.max_bytes as usize))
+        });
+        // Whoever closes says so first and then closes the room, if it is there: one of the two sees the other.
+        if is_new && self.state().closed {
+            room.close();
+        }
+        room
+    }
+
     fn cost(&self, len: usize) -> u32 {
         u32::try_from(len).unwrap_or(u32::MAX).clamp(self.unit, self.max_bytes)
     }
@@ -132,7 +146,9 @@ impl<T> Inner<T> {
             state.closed = true;
             state.reader.take()
         };
-        self.room.close();
+        if let Some(room) = self.room.get() {
+            room.close();
+        }
         if let Some(reader) = reader {
             reader.wake();
         }
@@ -159,7 +175,7 @@ impl<T> Sender<T> {
     /// Dropping the future gives up its place in line and nothing else.
     pub async fn reserve(&self, len: usize) -> Result<Permit<T>, Closed> {
         let cost = self.0.cost(len);
-        let room = self.0.room.clone().acquire_many_owned(cost).await.map_err(|_| Closed)?;
+        let room = self.0.room().clone().acquire_many_owned(cost).await.map_err(|_| Closed)?;
         Ok(Permit { to: self.0.clone(), room })
     }
 
@@ -169,7 +185,7 @@ impl<T> Sender<T> {
     ///
     /// [`Closed`] when the queue takes nothing more.
     pub fn try_reserve(&self, len: usize) -> Result<Option<Permit<T>>, Closed> {
-        match self.0.room.clone().try_acquire_many_owned(self.0.cost(len)) {
+        match self.0.room().clone().try_acquire_many_owned(self.0.cost(len)) {
             Ok(room) => Ok(Some(Permit { to: self.0.clone(), room })),
             Err(TryAcquireError::NoPermits) => Ok(None),
             Err(TryAcquireError::Closed) => Err(Closed),
@@ -212,7 +228,8 @@ impl<T> Sender<T> {
 
     /// Bytes that are taken or promised, as far as they count against the bound.
     pub fn used_bytes(&self) -> usize {
-        (self.0.max_bytes as usize).saturating_sub(self.0.room.available_permits())
+        let room = self.0.room.get();
+        room.map_or(0, |room| (self.0.max_bytes as usize).saturating_sub(room.available_permits()))
     }
 }
 

@@ -89,6 +89,29 @@ fn a_closed_queue_says_so_and_gives_what_it_holds() {
     assert_eq!(poll(pin!(receiver.recv())), Poll::Ready(None));
 }
 
+/// Room is made when it is first asked for: a close at that very moment is not lost on it.
+#[test]
+fn who_asks_first_while_it_closes_does_not_wait() {
+    let (told, ended) = mpsc::channel();
+    let rounds = std::thread::spawn(move || {
+        for round in 0..2000 {
+            let (sender, _receiver) = channel::<usize>(1, 1);
+            let closer = sender.clone();
+            let closing = std::thread::spawn(move || closer.close());
+            let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+            runtime.block_on(async {
+                // What may fit takes all the room, so that this ends with the queue or never.
+                let _first = sender.reserve(1).await;
+                assert_eq!(sender.reserve(1).await.err(), Some(Closed), "{round}");
+            });
+            closing.join().expect("closed");
+        }
+        told.send(()).expect("somebody waits");
+    });
+    ended.recv_timeout(Duration::from_secs(60)).expect("every round ends");
+    rounds.join().expect("no panic");
+}
+
 #[test]
 fn a_receiver_that_is_dropped_drops_what_it_holds() {
     let (sender, receiver) = channel(100, 10);

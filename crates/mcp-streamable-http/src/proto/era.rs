@@ -31,8 +31,8 @@ pub(crate) fn names_revision(message: &Message) -> bool {
     };
     let Some(params) = params else { return false };
     // The key has a slash, as it is or escaped. Most legacy params have none: that is seen many bytes at a time.
-    let may = |piece: &[u8]| piece.iter().fold(false, |found, byte| found | matches!(byte, b'/' | b'\\'));
-    params.chunks(256).any(may) && body::meta(body::params(message), body::PROTOCOL_VERSION).is_some()
+    memchr::memchr2(b'/', b'\\', params).is_some()
+        && body::meta(body::params(message), body::PROTOCOL_VERSION).is_some()
 }
 
 /// The era of a request without a message: GET, DELETE, and batches.
