@@ -14,6 +14,7 @@ use mcp_jsonrpc::{Batch, ErrorCode, ErrorObject, Malformed, Message, Response};
 use mcp_transport_core::Principal;
 
 use crate::body::read_body;
+use crate::proto::media_type::accepts_all;
 use crate::proto::{ContentType, HostProblem, MediaType};
 use crate::rate::{Spent, spend};
 use crate::reply::{Refusal, Reply, json_reply};
@@ -243,7 +244,11 @@ fn route<'a>(router: &'a Router, parts: &Parts) -> Result<&'a Route, Refusal> {
 }
 
 fn types(route: &Route, headers: &HeaderMap) -> Result<(), Refusal> {
-    if let Some(refused) = route.produces.iter().find(|produced| !produced.is_accepted(headers)) {
+    let refused = || route.produces.iter().find(|produced| !produced.is_accepted(headers));
+    if !route.produces.is_empty()
+        && !accepts_all(headers)
+        && let Some(refused) = refused()
+    {
         let text = match refused {
             MediaType::EventStream => "Accept has to allow text/event-stream\n",
             _ => "Accept has to allow application/json\n",

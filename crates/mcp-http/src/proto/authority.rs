@@ -135,6 +135,9 @@ impl fmt::Display for Authority {
 
 /// One to five digits; the standard parser would take a sign.
 pub(super) fn parse_port(text: &[u8]) -> Option<u16> {
-    let digits = (1..=5).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
-    std::str::from_utf8(text).ok().filter(|_| digits)?.parse().ok()
+    if !(1..=5).contains(&text.len()) {
+        return None;
+    }
+    let digit = |port: u32, byte: &u8| byte.is_ascii_digit().then(|| port * 10 + u32::from(byte - b'0'));
+    text.iter().try_fold(0, digit)?.try_into().ok()
 }
