@@ -50,8 +50,33 @@ impl fmt::Debug for Principal {
     }
 }
 
-/// One of each type at most; there are few.
-type Extensions = Vec<Arc<dyn Any + Send + Sync>>;
+/// One value of each type at most.
+#[derive(Clone, Default)]
+struct Extensions {
+    /// A request over HTTP has two, and its context is made anew each time: they need no list of their own.
+    few: [Option<Extension>; 2],
+    more: Vec<Extension>,
+}
+
+type Extension = Arc<dyn Any + Send + Sync>;
+
+impl Extensions {
+    fn iter(&self) -> impl Iterator<Item = &Extension> {
+        self.few.iter().flatten().chain(&self.more)
+    }
+
+    fn insert<T: Any + Send + Sync>(&mut self, value: T) {
+        let value = Arc::new(value);
+        let mut all = self.few.iter_mut().flatten().chain(&mut self.more);
+        if let Some(former) = all.find(|extension| extension.is::<T>()) {
+            *former = value;
+        } else if let Some(free) = self.few.iter_mut().find(|place| place.is_none()) {
+            *free = Some(value);
+        } else {
+            self.more.push(value);
+        }
+    }
+}
 
 impl Context {
     /// A context of a transport.
@@ -61,8 +86,7 @@ impl Context {
 
     /// Adds a value, in place of an earlier one of the same type.
     pub fn insert<T: Any + Send + Sync>(&mut self, value: T) {
-        self.extensions.retain(|extension| !extension.is::<T>());
-        self.extensions.push(Arc::new(value));
+        self.extensions.insert(value);
     }
 
     /// The value of a type that some layer added.
@@ -78,7 +102,7 @@ impl fmt::Debug for Context {
             .field("transport", &self.transport)
             .field("peer", &self.peer)
             .field("revision", &self.revision)
-            .field("extensions", &self.extensions.len())
+            .field("extensions", &self.extensions.iter().count())
             .finish_non_exhaustive()
     }
 }

@@ -27,7 +27,7 @@ pub fn channel<T>(max_bytes: u32, max_count: u32) -> (Sender<T>, Receiver<T>) {
     // The semaphore's own maximum is smaller than this only where addresses have 32 bits.
     let max_bytes = max_bytes.clamp(1, u32::try_from(Semaphore::MAX_PERMITS).unwrap_or(u32::MAX));
     let inner = Arc::new(Inner {
-        state: Mutex::new(State { items: VecDeque::new(), reader: None, closed: false }),
+        state: Mutex::new(State { items: Items::default(), reader: None, closed: false }),
         last_words: LastWords::default(),
         room: OnceLock::new(),
         max_bytes,
@@ -46,10 +46,45 @@ struct Inner<T> {
 }
 
 struct State<T> {
-    items: VecDeque<Slot<T>>,
+    items: Items<T>,
     reader: Option<Waker>,
     /// Nothing comes in any more; what is in can still be taken.
     closed: bool,
+}
+
+/// What waits, in order. Most queues hold one message at a time, and that one needs no ring.
+struct Items<T> {
+    first: Option<Slot<T>>,
+    /// Empty unless somebody put in more than was taken.
+    others: VecDeque<Slot<T>>,
+}
+
+impl<T> Default for Items<T> {
+    fn default() -> Self {
+        Self { first: None, others: VecDeque::new() }
+    }
+}
+
+impl<T> Items<T> {
+    fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.others.len()
+    }
+
+    fn push(&mut self, slot: Slot<T>) {
+        if self.len() == 0 {
+            self.first = Some(slot);
+        } else {
+            self.others.push_back(slot);
+        }
+    }
+
+    fn pop(&mut self) -> Option<Slot<T>> {
+        let slot = self.first.take().or_else(|| self.others.pop_front())?;
+        if self.others.is_empty() && self.others.capacity() > KEEP_SLOTS {
+            self.others = VecDeque::new();
+        }
+        Some(slot)
+    }
 }
 
 /// Last words that wait. They are changed under the lock of the state, and looked at for each message without it.
@@ -116,11 +151,7 @@ impl<T> Inner<T> {
         if let Room::LastWord(len) = room {
             self.last_words.add(len);
         }
-        if state.items.capacity() == 0 {
-            // Most queues hold one at a time, and four would be taken for them.
-            state.items.reserve_exact(1);
-        }
-        state.items.push_back(Slot { item, room });
+        state.items.push(Slot { item, room });
         Ok(Wake(state.reader.take()))
     }
 
@@ -130,12 +161,9 @@ impl<T> Inner<T> {
 
     /// Takes the first item out.
     fn take(&self, state: &mut State<T>) -> Option<Slot<T>> {
-        let slot = state.items.pop_front()?;
+        let slot = state.items.pop()?;
         if let Room::LastWord(len) = slot.room {
             self.last_words.remove(len);
-        }
-        if state.items.is_empty() && state.items.capacity() > KEEP_SLOTS {
-            state.items = VecDeque::new();
         }
         Some(slot)
     }
@@ -311,7 +339,7 @@ impl<T> Receiver<T> {
 
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
-        self.0.state().items.is_empty()
+        self.0.state().items.len() == 0
     }
 }
 
