@@ -102,10 +102,10 @@ fn allocations(answers: Answers, legacy: Legacy) -> f64 {
 fn one_call_from_request_to_answer() {
     // Measured, and a tenth.
     let table = [
-        (Answers::Json, Legacy::Sessions, 16.5),
-        (Answers::Json, Legacy::Stateless, 14.3),
-        (Answers::Auto, Legacy::Sessions, 16.5),
-        (Answers::Stream, Legacy::Sessions, 25.7),
+        (Answers::Json, Legacy::Sessions, 12.1),
+        (Answers::Json, Legacy::Stateless, 9.9),
+        (Answers::Auto, Legacy::Sessions, 12.1),
+        (Answers::Stream, Legacy::Sessions, 21.2),
     ];
     let counted = table.map(|(answers, legacy, _)| allocations(answers, legacy));
     for ((answers, legacy, limit), each) in table.into_iter().zip(counted) {
