@@ -15,7 +15,7 @@ use http::{Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use mcp_transport_core::{Error, ErrorKind};
+use mcp_transport_core::{BoxFuture, Error, ErrorKind};
 use tokio::time::{Instant, timeout};
 
 use crate::client_body::ClientBody;
@@ -170,55 +170,64 @@ impl HttpClient {
     ///
     /// The request may have had its effect when the future is dropped.
     pub async fn send(&self, request: Request<Bytes>) -> Result<Response<ClientBody>, Error> {
-        let (mut parts, body) = request.into_parts();
-        self.complete(&mut parts.headers);
-        let on_taken = parts.extensions.remove::<OnTaken>();
-        let mut left = parts.extensions.remove::<HeadWithin>().map_or(Duration::MAX, |HeadWithin(most)| most);
-        // Who has set the header has decided what it is.
-        let credentials = self.options.credentials.as_deref();
-        let credentials = credentials.filter(|_| !parts.headers.contains_key(AUTHORIZATION));
-        let mut asking = Asking::new(credentials, self.options.token);
-        let mut redirects = 0;
-        loop {
-            let origin = self.connector.check(&parts.uri)?;
-            let destination = Destination::new(&origin, &parts.uri);
-            let sent = asking.next(destination).await?;
-            let body = RequestBody::new(body.clone(), on_taken.clone());
-            let request = self.request(&origin, &parts, sent.as_ref(), body)?;
-            let begun = Instant::now();
-            let head = self.options.head.min(left);
-            let mut response = match timeout(head, self.client.request(request)).await {
-                Ok(response) => response.map_err(failed)?,
-                Err(_) => return Err(Error::new(ErrorKind::Timeout, "the server does not answer")),
-            };
-            self.keep_cookies(&origin, &parts.uri, response.headers());
-            if response.status().is_success() {
-                response.extensions_mut().insert(FinalUri(parts.uri));
-                return Ok(response.map(ClientBody::new));
-            }
-            let next = redirect::next(&parts.method, &parts.uri, &response);
-            let (response, body) = response.into_parts();
-            let body = self.error_body(body).await;
-            left = left.saturating_sub(begun.elapsed());
-            match next? {
-                None => {
-                    let refused = HttpRefused::new(&Response::from_parts(response, ()), body);
-                    if let Some(on_taken) = &on_taken {
-                        on_taken.returned();
+        self.sending(request).await
+    }
+
+    /// In a box, which this crate makes: every crate that polls a future by its type compiles all that is in it, and in
+    /// this one is hyper's whole client.
+    fn sending(&self, request: Request<Bytes>) -> BoxFuture<'_, Result<Response<ClientBody>, Error>> {
+        Box::pin(async move {
+            let (mut parts, body) = request.into_parts();
+            self.complete(&mut parts.headers);
+            let on_taken = parts.extensions.remove::<OnTaken>();
+            let mut left =
+                parts.extensions.remove::<HeadWithin>().map_or(Duration::MAX, |HeadWithin(most)| most);
+            // Who has set the header has decided what it is.
+            let credentials = self.options.credentials.as_deref();
+            let credentials = credentials.filter(|_| !parts.headers.contains_key(AUTHORIZATION));
+            let mut asking = Asking::new(credentials, self.options.token);
+            let mut redirects = 0;
+            loop {
+                let origin = self.connector.check(&parts.uri)?;
+                let destination = Destination::new(&origin, &parts.uri);
+                let sent = asking.next(destination).await?;
+                let body = RequestBody::new(body.clone(), on_taken.clone());
+                let request = self.request(&origin, &parts, sent.as_ref(), body)?;
+                let begun = Instant::now();
+                let head = self.options.head.min(left);
+                let mut response = match timeout(head, self.client.request(request)).await {
+                    Ok(response) => response.map_err(failed)?,
+                    Err(_) => return Err(Error::new(ErrorKind::Timeout, "the server does not answer")),
+                };
+                self.keep_cookies(&origin, &parts.uri, response.headers());
+                if response.status().is_success() {
+                    response.extensions_mut().insert(FinalUri(parts.uri));
+                    return Ok(response.map(ClientBody::new));
+                }
+                let next = redirect::next(&parts.method, &parts.uri, &response);
+                let (response, body) = response.into_parts();
+                let body = self.error_body(body).await;
+                left = left.saturating_sub(begun.elapsed());
+                match next? {
+                    None => {
+                        let refused = HttpRefused::new(&Response::from_parts(response, ()), body);
+                        if let Some(on_taken) = &on_taken {
+                            on_taken.returned();
+                        }
+                        if !asking.refused(destination, sent.as_ref(), &refused).await? {
+                            return Err(refused.into_error());
+                        }
                     }
-                    if !asking.refused(destination, sent.as_ref(), &refused).await? {
-                        return Err(refused.into_error());
+                    Some(_) if redirects == self.options.max_redirects => {
+                        return Err(Error::new(ErrorKind::Refused, "too many redirects"));
+                    }
+                    Some(next) => {
+                        parts.uri = next;
+                        redirects += 1;
                     }
                 }
-                Some(_) if redirects == self.options.max_redirects => {
-                    return Err(Error::new(ErrorKind::Refused, "too many redirects"));
-                }
-                Some(next) => {
-                    parts.uri = next;
-                    redirects += 1;
-                }
             }
-        }
+        })
     }
 
     /// What every attempt of a request carries.
