@@ -34,7 +34,7 @@ where
 {
     let (mut parts, body) = request.into_parts();
     async move {
-        let body = pin!(body);
+        let body = pin!(Some(body));
         let settings = router.settings();
         let cors = settings.cors.as_ref();
         let reader = cors.and_then(|cors| cors.reader(&parts.headers));
@@ -85,7 +85,7 @@ impl From<Refusal> for Stopped {
 async fn pass<'a, B>(
     router: &'a Router,
     parts: &mut Parts,
-    body: Pin<&mut B>,
+    mut body: Pin<&mut Option<B>>,
     source: &Source,
 ) -> Result<Passed<'a>, Stopped>
 where
@@ -107,7 +107,12 @@ where
     let payload = match route.takes {
         Takes::Nothing => Payload::Nothing,
         takes => {
-            let bytes = read_body(&parts.headers, body, route.max_body, settings.pace).await?; // 8 and 9: 413, 408
+            let bytes = match body.as_mut().as_pin_mut() {
+                Some(body) => read_body(&parts.headers, body, route.max_body, settings.pace).await?, // 8 and 9: 413, 408
+                None => Bytes::new(),
+            };
+            // What it holds is free while the handler is at work.
+            body.set(None);
             let parsed = payload(takes, bytes, route);
             parsed.map_err(|malformed| Stopped::Answered(no_message(route, parts, &malformed)))? //  9: 400
         }
@@ -291,4 +296,37 @@ fn no_message(route: &Route, parts: &Parts, malformed: &Malformed) -> Reply {
         Response::error_without_id(&ErrorObject::new(code, malformed.fault().as_str()))
     });
     json_reply(StatusCode::BAD_REQUEST, Message::from(answer).into_line())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    #[test]
+    fn headers_that_come_several_times_are_all_looked_at() {
+        let lines = [
+            ("cookie", "one"),
+            ("mcp-session-id", "two"),
+            ("sec-fetch-site", "same-origin"),
+            ("cookie", "three"),
+            ("sec-fetch-site", "cross-site"),
+            ("proxy-authorization", "four"),
+            ("authorization", "five"),
+            ("x-open", "six"),
+        ];
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        let seen = look_through(&mut headers);
+        let open: Vec<_> = headers.iter().filter(|(_, value)| !value.is_sensitive()).map(|it| it.1).collect();
+        assert_eq!(open, ["same-origin", "cross-site", "six"]);
+        assert!(seen.fetch_site && !seen.origin);
+        assert!(fetch_site(&headers, &seen).is_err());
+        headers.append("origin", HeaderValue::from_static("http://localhost"));
+        let seen = look_through(&mut headers);
+        assert!(seen.origin && fetch_site(&headers, &seen).is_ok());
+    }
 }

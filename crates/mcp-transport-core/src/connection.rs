@@ -118,6 +118,9 @@ impl Connection {
     /// Both directions move only while this is polled. After `Ready` it has to be polled again before what the
     /// consumer sent goes out, so a consumer that waits for something else should use [`Connection::split`] or
     /// [`serve`](crate::serve).
+    ///
+    /// What it yields without having been `Pending` in between counts as received at one time, 64 messages at most:
+    /// see [`Health::since_received`](crate::Health::since_received).
     pub fn poll_next(&mut self, cx: &mut TaskContext<'_>) -> Poll<Option<Incoming>> {
         self.poll(cx, true)
     }

@@ -23,7 +23,8 @@ pub(crate) struct Pending {
     closed: Option<Arc<CloseReason>>,
 }
 
-/// Hashes numbers that count up. All keys of the table are ours, so nobody can choose any that collide.
+/// Hashes numbers that count up. All keys of the table are ours, and a peer chooses only which of them stay, by not
+/// answering: these are spread as well.
 #[derive(Default)]
 struct Counted(u64);
 
@@ -35,13 +36,14 @@ impl Hasher for Counted {
     }
 
     fn write_u64(&mut self, number: u64) {
-        // An odd factor keeps numbers apart in the low bits, which choose the place, and spreads them over the high
-        // ones, which are compared first: 2^64 divided by the golden ratio (Knuth, TAOCP 3, 6.4).
+        // 2^64 divided by the golden ratio, which is odd (Knuth, TAOCP 3, 6.4).
         self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 
     fn finish(&self) -> u64 {
-        self.0
+        // The low bits choose the place. Those of a product depend on the low bits of the number alone, so that every
+        // 1,024th call would share one; the high bits depend on all.
+        self.0 ^ (self.0 >> 32)
     }
 }
 
@@ -193,6 +195,26 @@ impl Wake {
     pub(crate) fn now(self) {
         if let Some(waker) = self.0 {
             waker.wake();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::hash::BuildHasher;
+
+    use super::*;
+
+    /// Whatever calls a peer leaves unanswered, they do not crowd in one place of the table.
+    #[test]
+    fn numbers_at_any_distance_are_spread() {
+        let hasher = BuildHasherDefault::<Counted>::default();
+        for distance in (0..32).map(|power| 1_u64 << power).chain([3, 1000, 1_000_003]) {
+            let places: HashSet<u64> =
+                (1..=1024).map(|call| hasher.hash_one(call * distance) & 2047).collect();
+            // Chance would leave about 800 different ones.
+            assert!(places.len() >= 400, "{} at a distance of {distance}", places.len());
         }
     }
 }

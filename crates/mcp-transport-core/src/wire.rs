@@ -79,6 +79,8 @@ impl fmt::Debug for Frame {
 ///   when it is not.
 /// * [`poll_recv`](Wire::poll_recv) yields messages in the order in which they were sent. After its first error it is
 ///   not called again.
+/// * [`poll_ready`](Wire::poll_ready) follows at once, before whoever drives the wire goes to sleep, on a `poll_recv`
+///   that was `Pending` and on a `start_send`, unless nothing can be sent any more.
 /// * [`start_send`](Wire::start_send) is called once after each [`poll_ready`](Wire::poll_ready) that said yes.
 /// * A method returns `Pending` only after it has registered the waker.
 /// * Dropping the wire ends the connection at once, without waiting for anything.

@@ -59,7 +59,15 @@ async fn nothing_shows_payload() {
     assert_eq!(context.get::<u32>(), None);
     context.insert("another".to_owned());
     assert_eq!(context.get::<String>().map(String::as_str), Some("another"));
+    // More than have a place of their own.
+    context.insert(1_u8);
+    context.insert(2_u16);
+    context.insert(4_u64);
+    context.insert(8_u64);
     context.insert(CANARY.to_owned());
+    let copy = context.clone();
+    assert_eq!((copy.get(), copy.get(), copy.get()), (Some(&1_u8), Some(&2_u16), Some(&8_u64)));
+    assert_eq!((copy.get::<String>().map(String::as_str), copy.get::<u32>()), (Some(CANARY), None));
     quiet(&context);
     quiet(&Options::default().with_context(|it| *it = context));
 

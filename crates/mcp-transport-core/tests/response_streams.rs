@@ -88,11 +88,18 @@ async fn a_batch_has_one_stream_that_ends_with_its_last_answer() {
 #[tokio::test]
 async fn giving_up_cancels_what_runs_and_what_comes_later() {
     let (outlet, stream) = stream();
-    let mut connection = given([request(1, outlet.clone()), request(2, outlet)], Options::default());
-    let running = exchange(&mut connection).await;
-    assert!(!running.responder().is_cancelled());
+    let frames = [1, 2, 3, 4].map(|id| request(id, outlet.clone()));
+    drop(outlet);
+    let mut connection = given(frames, Options::default());
+    let mut running = Vec::new();
+    for _ in 0..3 {
+        running.push(exchange(&mut connection).await);
+    }
+    assert!(running.iter().all(|exchange| !exchange.responder().is_cancelled()));
     stream.give_up();
-    running.responder().cancelled().await;
+    for exchange in &running {
+        exchange.responder().cancelled().await;
+    }
     assert!(exchange(&mut connection).await.responder().is_cancelled());
 }
 
